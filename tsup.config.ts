@@ -1,0 +1,24 @@
+import { defineConfig } from 'tsup';
+
+export default defineConfig({
+  // One row for each sub-path in package.json's `exports`.
+  entry: {
+    index: 'src/index.ts',
+    rotation: 'src/rotation/index.ts',
+    file: 'src/store/file-keyring.ts',
+    memory: 'src/store/memory.ts',
+    sqlite: 'src/store/sqlite.ts',
+    conformance: 'src/testing/conformance.ts',
+  },
+  tsconfig: 'tsconfig.build.json',
+  format: 'esm',
+  platform: 'neutral', // nothing of Node is assumed: the root entry runs wherever WebCrypto does
+  target: 'es2023',
+  // Without it every entry holds its own copy of the error classes, and `instanceof` fails across sub-paths.
+  splitting: true,
+  treeshake: true,
+  sourcemap: true,
+  clean: true,
+  // tsup's declaration build sets `baseUrl`, which TypeScript 6 calls deprecated.
+  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+});
