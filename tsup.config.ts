@@ -12,7 +12,8 @@ export default defineConfig({
   },
   tsconfig: 'tsconfig.build.json',
   format: 'esm',
-  platform: 'neutral', // nothing of Node is assumed: the root entry runs wherever WebCrypto does
+  platform: 'node', // leaves imports of node: modules alone; only the files that may import them do
+  removeNodeProtocol: false, // `sqlite` without its `node:` is no module
   target: 'es2023',
   // Without it every entry holds its own copy of the error classes, and `instanceof` fails across sub-paths.
   splitting: true,
