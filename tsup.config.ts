@@ -17,7 +17,6 @@ export default defineConfig({
   target: 'es2023',
   // Without it every entry holds its own copy of the error classes, and `instanceof` fails across sub-paths.
   splitting: true,
-  treeshake: true,
   sourcemap: true,
   clean: true,
   // tsup's declaration build sets `baseUrl`, which TypeScript 6 calls deprecated.
