@@ -36,7 +36,17 @@ const GROUND = [
 const CRAFTS = ['codec/', 'envelope/', 'engine/', 'cipher/', 'passphrase/', 'keyring/', 'blind-index/'];
 
 const BASE = [...GROUND, ...CRAFTS];
-const CELLS = ['table.ts', 'schema.ts', 'cell.ts', 'record.ts'];
+// Again each only what stands before it, here and above.
+const CELLS = [
+  'standard-schema.ts',
+  'attribute.ts',
+  'table.ts',
+  'schema.ts',
+  'record-id.ts',
+  'record-types.ts',
+  'cell.ts',
+  'record.ts',
+];
 const CORE = [...BASE, ...CELLS];
 
 // What a user can import; one row for each sub-path in package.json's `exports`.
