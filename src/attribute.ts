@@ -1,0 +1,203 @@
+import type { Bytes } from './bytes.js';
+import type { IntegerForm, JsonValue, ValueSpec, ValueTypeName } from './codec/index.js';
+import { DefinitionError } from './errors.js';
+import { DEFAULT_FRAMED_BYTES, MAX_FRAMED_BYTES, MAX_PAD_BYTES, MIN_PAD_BYTES } from './limits.js';
+import type { CellForm, KeyColumn } from './ports/record-store.js';
+import { type StandardSchema, isStandardSchema } from './standard-schema.js';
+
+declare const valueType: unique symbol;
+declare const formOf: unique symbol;
+declare const hidesNull: unique symbol;
+declare const bindingOf: unique symbol;
+
+/** What a cell is bound to: its record (and column, table, tenant), or only its column (and table, tenant). */
+export type Binding = 'record' | 'column';
+
+/** An attribute's options. */
+export interface AttributeOptions {
+  /** The column's name in the database, for record stores. Default: the attribute's name. */
+  readonly column?: string;
+  /** Whether cells are stored as text (7-bit characters) or as bytes (a quarter shorter). Default: `'text'`. */
+  readonly form?: CellForm;
+  /** Pads values to multiples of this many bytes, 2 to 4,096, so that their length tells less. Default: not padded. */
+  readonly pad?: number;
+  /** Seals null like a value, so that nobody sees which records have none. Wants `pad`. Default: `false`, null stays null. */
+  readonly hideNull?: boolean;
+  /** `'column'` lets a cell be moved to another record unnoticed. Default: the table's `bind`, which is `'record'`. */
+  readonly bind?: Binding;
+  /** The longest framed value in bytes, frame byte and padding included, up to 16 MiB. Default: 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+/** The options of an `integer` attribute. */
+export interface IntegerOptions extends AttributeOptions {
+  /** What decryption gives: a safe `number`, or a `bigint` of any size. Default: `'number'`. */
+  readonly as?: IntegerForm;
+}
+
+/** An attribute that is encrypted: made by {@link text}, {@link json}, {@link integer} and the others. */
+export interface Attribute<
+  Value = unknown,
+  Form extends CellForm = CellForm,
+  HidesNull extends boolean = boolean,
+  Bind extends Binding | undefined = Binding | undefined,
+> {
+  readonly [valueType]?: Value;
+  readonly [formOf]?: Form;
+  readonly [hidesNull]?: HidesNull;
+  readonly [bindingOf]?: Bind;
+  /** @internal */
+  readonly spec: ValueSpec;
+  /** How its cells are stored. */
+  readonly form: CellForm;
+  /** The column's name in the database, where it is not the attribute's. */
+  readonly column: string | undefined;
+  /** What its cells are bound to, where it is not what the table says. */
+  readonly bind: Binding | undefined;
+  /** Validates before encryption. */
+  readonly schema: StandardSchema | undefined;
+}
+
+/** A part of a record's id: made by {@link uuid}, {@link text}, {@link integer} and {@link bytes} with a name. */
+export interface IdPart<Name extends string = string, Value = unknown> {
+  readonly [valueType]?: Value;
+  /** The property of a record that holds it. */
+  readonly name: Name;
+  /** The column's name in the database. */
+  readonly column: string;
+  /** What it is bound as. */
+  readonly type: KeyColumn['type'];
+}
+
+/** The options of an id part. */
+export interface IdOptions {
+  /** The column's name in the database, for record stores. Default: the part's name. */
+  readonly column?: string;
+}
+
+type FormOf<O> = O extends { readonly form: infer F extends CellForm } ? F : 'text';
+type HideOf<O> = O extends { readonly hideNull: infer H extends boolean } ? H : false;
+type BindOf<O> = O extends { readonly bind: infer B extends Binding } ? B : undefined;
+type AttributeOf<Value, O> = Attribute<Value, FormOf<O>, HideOf<O>, BindOf<O>>;
+type IntegerOf<O> = O extends { readonly as: 'bigint' } ? bigint : number;
+
+/** What identifies a UUID: the text in either case, or its 16 bytes. */
+export type UuidValue = string | Uint8Array;
+/** What identifies by an integer: drivers give 64-bit integers as number, bigint or text. */
+export type IntegerId = number | bigint | string;
+
+/** A record id that is a UUID. It is bound as its 16 bytes, however it is spelled. */
+export function uuid<const Name extends string>(
+  name: Name,
+  options: IdOptions = {},
+): IdPart<Name, UuidValue> {
+  return idPart('uuid', name, options);
+}
+
+/** Text: well-formed, any length up to the limit, never normalised. With a name: a part of a record's id. */
+export function text<const Name extends string>(name: Name, options?: IdOptions): IdPart<Name, string>;
+export function text<const O extends AttributeOptions>(options?: O): AttributeOf<string, O>;
+export function text(first?: string | AttributeOptions, options?: IdOptions): unknown {
+  return typeof first === 'string' ? idPart('text', first, options) : attribute('text', first);
+}
+
+/** Bytes as they are. With a name: a part of a record's id. */
+export function bytes<const Name extends string>(name: Name, options?: IdOptions): IdPart<Name, Uint8Array>;
+export function bytes<const O extends AttributeOptions>(options?: O): AttributeOf<Bytes, O>;
+export function bytes(first?: string | AttributeOptions, options?: IdOptions): unknown {
+  return typeof first === 'string' ? idPart('bytes', first, options) : attribute('bytes', first);
+}
+
+/** An integer: a safe `number`, or with `as: 'bigint'` of any size. With a name: a part of a record's id. */
+export function integer<const Name extends string>(name: Name, options?: IdOptions): IdPart<Name, IntegerId>;
+export function integer<const O extends IntegerOptions>(options?: O): AttributeOf<IntegerOf<O>, O>;
+export function integer(first?: string | IntegerOptions, options?: IdOptions): unknown {
+  return typeof first === 'string'
+    ? idPart('integer', first, options)
+    : attribute('integer', first, first?.as);
+}
+
+/**
+ * Any JSON value. What JSON would silently drop or change (undefined, functions, bigint, NaN, class instances) is
+ * refused; −0 becomes 0, as in JSON. With a Standard Schema (zod, valibot, arktype …): encryption validates, and stores
+ * what the schema gives back; decryption gives its output type and does not validate again.
+ */
+export function json<Output, const O extends AttributeOptions>(
+  schema: StandardSchema<unknown, Output>,
+  options?: O,
+): AttributeOf<Output, O>;
+export function json<const O extends AttributeOptions>(options?: O): AttributeOf<JsonValue, O>;
+export function json(first?: StandardSchema | AttributeOptions, options?: AttributeOptions): unknown {
+  if (!isStandardSchema(first)) return attribute('json', first);
+  return Object.freeze({ ...attribute('json', options), schema: first });
+}
+
+/** A double: −0, the infinities and NaN (one of them) are kept. */
+export function float<const O extends AttributeOptions>(options?: O): AttributeOf<number, O> {
+  return attribute('float', options);
+}
+
+/** `true` or `false`. */
+export function boolean<const O extends AttributeOptions>(options?: O): AttributeOf<boolean, O> {
+  return attribute('boolean', options);
+}
+
+/** An instant, in milliseconds: a `Date`. */
+export function timestamp<const O extends AttributeOptions>(options?: O): AttributeOf<Date, O> {
+  return attribute('timestamp', options);
+}
+
+/** A decimal number as a string, kept as it is written: `'-12.3400'`. */
+export function decimal<const O extends AttributeOptions>(options?: O): AttributeOf<string, O> {
+  return attribute('decimal', options);
+}
+
+/** A calendar day as a string, `'1985-02-28'`: years 0000 to 9999. */
+export function date<const O extends AttributeOptions>(options?: O): AttributeOf<string, O> {
+  return attribute('date', options);
+}
+
+function attribute<Value, O>(
+  type: ValueTypeName,
+  options: AttributeOptions = {},
+  integers: IntegerForm = 'number',
+): AttributeOf<Value, O> {
+  const { column, form = 'text', pad, hideNull = false, bind, maxBytes = DEFAULT_FRAMED_BYTES } = options;
+  if (pad !== undefined && !isWithin(pad, MIN_PAD_BYTES, MAX_PAD_BYTES)) {
+    throw new DefinitionError('pad is a whole number of bytes from 2 to 4,096.');
+  }
+  if (hideNull && pad === undefined) {
+    throw new DefinitionError('hideNull wants pad: without padding a hidden null is told by its length.');
+  }
+  if (!isWithin(maxBytes, pad ?? 1, MAX_FRAMED_BYTES)) {
+    throw new DefinitionError('maxBytes is a whole number of bytes up to 16 MiB, and not less than pad.');
+  }
+  if (form !== 'text' && form !== 'binary') throw new DefinitionError("form is 'text' or 'binary'.");
+  if (integers !== 'number' && integers !== 'bigint')
+    throw new DefinitionError("as is 'number' or 'bigint'.");
+  assertBinding(bind);
+  if (column === '') throw new DefinitionError('column is the name of a column: not empty.');
+  const spec: ValueSpec = Object.freeze({ type, integers, pad, hideNull, maxBytes });
+  return Object.freeze({ spec, form, column, bind, schema: undefined });
+}
+
+/** Refuses what is no binding: a typing error must not weaken one. */
+export function assertBinding(bind: Binding | undefined): void {
+  if (bind !== undefined && bind !== 'record' && bind !== 'column') {
+    throw new DefinitionError("bind is 'record' or 'column'.");
+  }
+}
+
+function idPart<Name extends string, Value>(
+  type: KeyColumn['type'],
+  name: Name,
+  { column = name }: IdOptions = {},
+): IdPart<Name, Value> {
+  if (name === '' || column === '')
+    throw new DefinitionError('A part of a record id has a name that is not empty.');
+  return Object.freeze({ type, name, column });
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}

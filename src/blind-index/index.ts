@@ -1,0 +1,1 @@
+export { type IndexedValue, type TokenPlace, indexToken } from './token.js';

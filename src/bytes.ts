@@ -1,0 +1,171 @@
+/** Byte strings as every room of cellseal passes them: plain `ArrayBuffer` behind them, never a shared one. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+const BASE32_ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+const BASE64URL_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const NOT_IN_ALPHABET = 0xff;
+
+interface Radix {
+  readonly bits: number;
+  readonly codes: Bytes;
+  readonly values: Bytes;
+}
+
+const encoder = new TextEncoder();
+// `ignoreBOM: true` keeps a leading U+FEFF: the name says the opposite of what it does.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const ascii = new TextDecoder('utf-8');
+
+const BASE32 = radix(5, BASE32_ALPHABET);
+const BASE64URL = radix(6, BASE64URL_ALPHABET);
+
+/** The parts, one after the other. */
+export function concat(...parts: readonly Uint8Array[]): Bytes {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+/** A copy whose buffer is its own: what came from outside may be a view on a pool, or shared memory. */
+export function copyBytes(source: Uint8Array): Bytes {
+  return new Uint8Array(source);
+}
+
+/** Also of another realm (a test runner's sandbox), where `instanceof` says no. */
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+/** Bytes as drivers give them: some (libsql) give an `ArrayBuffer`. Anything else comes back as it is. */
+export function viewBytes(value: unknown): unknown {
+  const isBuffer = Object.prototype.toString.call(value) === '[object ArrayBuffer]';
+  return isBuffer ? new Uint8Array(value as ArrayBuffer) : value;
+}
+
+export function u32(value: number): Bytes {
+  const out = new Uint8Array(4);
+  new DataView(out.buffer).setUint32(0, value);
+  return out;
+}
+
+export function u64(value: number): Bytes {
+  const out = new Uint8Array(8);
+  new DataView(out.buffer).setBigUint64(0, BigInt(value));
+  return out;
+}
+
+/** UTF-8 of well-formed text. `TextEncoder` alone would turn a lone surrogate into U+FFFD: ask {@link isWellFormed} first. */
+export function utf8(text: string): Bytes {
+  return encoder.encode(text);
+}
+
+/** The text, or `undefined` where the bytes are not UTF-8. A leading U+FEFF is kept. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined; // the decoder's own message says nothing that the caller does not
+  }
+}
+
+/** No lone surrogate in it. */
+export function isWellFormed(text: string): boolean {
+  return text.isWellFormed();
+}
+
+/** Compares every byte, whatever differs first. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  let difference = 0;
+  for (let i = 0; i < left.length; i++) difference |= (left[i] as number) ^ (right[i] as number);
+  return difference === 0;
+}
+
+/** RFC 4648 base32, lower case, not padded. */
+export function base32(bytes: Uint8Array): string {
+  return encodeRadix(BASE32, bytes);
+}
+
+/** The bytes, or `undefined` unless `text` is exactly what {@link base32} writes for them. */
+export function decodeBase32(text: string): Bytes | undefined {
+  return decodeRadix(BASE32, text);
+}
+
+/** RFC 4648 base64url, not padded. */
+export function base64url(bytes: Uint8Array): string {
+  return encodeRadix(BASE64URL, bytes);
+}
+
+/** The bytes, or `undefined` unless `text` is exactly what {@link base64url} writes for them. */
+export function decodeBase64url(text: string): Bytes | undefined {
+  return decodeRadix(BASE64URL, text);
+}
+
+/** Lower-case hexadecimal. */
+export function hex(bytes: Uint8Array): string {
+  let out = '';
+  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  return out;
+}
+
+/** The reverse of {@link hex}, for what {@link hex} wrote. */
+export function decodeHex(text: string): Bytes {
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
+    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+function radix(bits: number, alphabet: string): Radix {
+  const codes = encoder.encode(alphabet);
+  const values = new Uint8Array(128).fill(NOT_IN_ALPHABET);
+  codes.forEach((code, value) => {
+    values[code] = value;
+  });
+  return { bits, codes, values };
+}
+
+function encodeRadix({ bits, codes }: Radix, bytes: Uint8Array): string {
+  const mask = (1 << bits) - 1;
+  const out = new Uint8Array(Math.ceil((bytes.length * 8) / bits));
+  let buffer = 0;
+  let held = 0;
+  let written = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    buffer = ((buffer << 8) | (bytes[i] as number)) & 0xffff;
+    held += 8;
+    while (held >= bits) {
+      held -= bits;
+      out[written++] = codes[(buffer >> held) & mask] as number;
+    }
+  }
+  if (held > 0) out[written] = codes[(buffer << (bits - held)) & mask] as number;
+  return ascii.decode(out);
+}
+
+function decodeRadix({ bits, values }: Radix, text: string): Bytes | undefined {
+  const length = Math.floor((text.length * bits) / 8);
+  // Re-encoding must give the same length (base64url has no single last character) and the same stray bits: none.
+  if (Math.ceil((length * 8) / bits) !== text.length) return undefined;
+  const out = new Uint8Array(length);
+  let buffer = 0;
+  let held = 0;
+  let written = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    const value = code < 128 ? (values[code] as number) : NOT_IN_ALPHABET;
+    if (value === NOT_IN_ALPHABET) return undefined;
+    buffer = ((buffer << bits) | value) & 0xffff;
+    held += bits;
+    if (held >= 8) {
+      held -= 8;
+      out[written++] = (buffer >> held) & 0xff;
+    }
+  }
+  return (buffer & ((1 << held) - 1)) === 0 ? out : undefined;
+}

@@ -1,0 +1,144 @@
+import type { Attribute } from './attribute.js';
+import { type Bytes, viewBytes } from './bytes.js';
+import { Lru, type Scope, openRandomized, randomizedContext, sealRandomized } from './cipher/index.js';
+import { BrokenFrameError, decodeFramed, encodeFramed } from './codec/index.js';
+import {
+  type ContextPart,
+  type ContextValue,
+  cellText,
+  encodeContext,
+  keyIdIfCell,
+  parseCell,
+  randomizedParts,
+} from './envelope/index.js';
+import {
+  AlreadyACellError,
+  AuthenticationError,
+  InvalidValueError,
+  NotACellError,
+  type Where,
+} from './errors.js';
+import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
+import { type MaybePromise, andThen, rescue } from './maybe.js';
+import { SUITE_1 } from './suite.js';
+import type { Table } from './table.js';
+
+/** The one place of a value: what its cell is bound to, and how it is written. Built from the definition, never from a cell. */
+export interface CellPlace {
+  readonly attribute: Attribute;
+  readonly tenant: ContextPart | undefined;
+  /** context("cell", …) */
+  readonly context: Bytes;
+  readonly scope: Scope;
+  readonly where: Where;
+}
+
+/** A cell as it is stored. */
+export type StoredCell = string | Bytes;
+
+const SCOPES_A_TABLE = 1_024;
+const scopes = new WeakMap<Table, Lru<Scope>>();
+
+/** @param record - what the record is bound by; `undefined` where the attribute is bound to its column */
+export function cellPlace(
+  definition: Table,
+  column: string,
+  attribute: Attribute,
+  record: ContextValue | undefined,
+  tenant: ContextPart | undefined,
+): CellPlace {
+  const where = { table: definition.name, column };
+  const context = randomizedContext({ tenant, table: definition.name, column, record }, where);
+  return { attribute, tenant, context, scope: scopeOf(definition, tenant), where };
+}
+
+// ── The path of a value, once in order and once in reverse ──────────────────────────────────────────────────────────
+
+/** value → framed value → cell */
+export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
+  const opened = openedOf(keyring);
+  return andThen(validated(place, value), (valid) => {
+    assertNotACell(opened, place, valid);
+    return sealFramed(opened, place, encodeFramed(place.attribute.spec, valid, place.where));
+  });
+}
+
+/** cell → framed value → value */
+export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
+  return andThen(openFramed(openedOf(keyring), place, stored), (framed) => decoded(place, stored, framed));
+}
+
+/** framed value → encryption → envelope → stored form */
+export function sealFramed(opened: OpenedKeyring, place: CellPlace, framed: Bytes): MaybePromise<StoredCell> {
+  const { engine, random } = opened.environment;
+  return andThen(opened.sealingKey(place.tenant, place.where), (dataKey) => {
+    const salt = opened.cellKeys.nextSalt();
+    const iv = random(SUITE_1.ivBytes);
+    return opened.cellKeys.use(dataKey, place.scope, salt, (cellKey) =>
+      andThen(sealRandomized(engine, cellKey, dataKey.keyIdBytes, salt, iv, place.context, framed), (cell) =>
+        place.attribute.form === 'text' ? cellText(cell) : cell,
+      ),
+    );
+  });
+}
+
+/** stored form → envelope → decryption → framed value */
+export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<Bytes> {
+  const { engine } = opened.environment;
+  const cell = viewBytes(stored);
+  if ((typeof cell === 'string') !== (place.attribute.form === 'text')) throw new NotACellError(place.where);
+  const { keyId, bytes } = parseCell(cell, 'randomized', place.attribute.spec.maxBytes, place.where);
+  const where = { ...place.where, keyId };
+  return andThen(opened.openingKey(keyId, place.tenant, where), (dataKey) =>
+    rescue(
+      () =>
+        opened.cellKeys.use(dataKey, place.scope, randomizedParts(bytes).salt, (cellKey) =>
+          openRandomized(engine, cellKey, place.context, bytes),
+        ),
+      (error) => {
+        throw error instanceof AuthenticationError ? new AuthenticationError(where) : error;
+      },
+    ),
+  );
+}
+
+function decoded(place: CellPlace, stored: unknown, framed: Bytes): unknown {
+  try {
+    return decodeFramed(place.attribute.spec, framed);
+  } catch (error) {
+    if (!(error instanceof BrokenFrameError)) throw error;
+    throw new AuthenticationError({ ...place.where, keyId: keyIdIfCell(viewBytes(stored)) });
+  }
+}
+
+function validated({ attribute: { schema }, where }: CellPlace, value: unknown): MaybePromise<unknown> {
+  if (!schema || value === null) return value;
+  return andThen(schema['~standard'].validate(value), (result) => {
+    // The issues may quote the value, so they stay out of the error.
+    if (result.issues)
+      throw new InvalidValueError('The value does not satisfy its schema.', { ...where, expected: 'json' });
+    return result.value;
+  });
+}
+
+/** Nothing is encrypted twice (docs/format.md §8). Bytes may look like a cell by chance, so they must name a key of ours. */
+function assertNotACell(opened: OpenedKeyring, { where }: CellPlace, value: unknown): void {
+  const keyId = keyIdIfCell(value);
+  if (keyId === undefined) return;
+  if (typeof value === 'string' || opened.has(keyId)) throw new AlreadyACellError(where);
+}
+
+function scopeOf(definition: Table, tenant: ContextPart | undefined): Scope {
+  let ofTable = scopes.get(definition);
+  if (!ofTable) {
+    ofTable = new Lru(SCOPES_A_TABLE);
+    scopes.set(definition, ofTable);
+  }
+  const id = tenant === undefined ? '' : `${typeof tenant}:${String(tenant)}`;
+  const known = ofTable.get(id);
+  if (known) return known;
+  const context = encodeContext('scope', { tenant, table: definition.name });
+  const scope = { id: String.fromCharCode(...context), context };
+  ofTable.set(id, scope);
+  return scope;
+}

@@ -1,0 +1,1 @@
+export { webCryptoEngine } from './webcrypto.js';

@@ -1,0 +1,122 @@
+import { type Bytes, concat, isUint8Array, isWellFormed, u32, utf8 } from '../bytes.js';
+import { InvalidContextError, type Where } from '../errors.js';
+import {
+  MAX_CONTEXT_FIELD_BYTES,
+  MAX_FRAMED_BYTES,
+  MAX_HKDF_INFO_BYTES,
+  MAX_TUPLE_PARTS,
+} from '../limits.js';
+
+/** A value in a context: text, an integer, bytes, or (a record) a tuple of these. The JavaScript type decides: `42n` and `"42"` differ. */
+export type ContextValue = ContextPart | readonly ContextPart[];
+/** What a tuple is made of. */
+export type ContextPart = string | bigint | Bytes;
+
+/** Where a cell lives. */
+export interface ContextFields {
+  readonly tenant?: ContextPart | undefined;
+  readonly table: string;
+  readonly column?: string | undefined;
+  readonly record?: ContextValue | undefined;
+  readonly extra?: readonly ContextPart[] | undefined;
+}
+
+/** What a context is for; keeps the bytes of one purpose from serving another. */
+export type Purpose = 'scope' | 'cell' | 'det-scope' | 'cell-det' | 'index';
+
+const TYPE_BYTES = 1;
+const TYPE_TEXT = 2;
+const TYPE_INTEGER = 3;
+const TYPE_TUPLE = 4;
+
+/** The order of the encoding, tag by tag; 6 is reserved. */
+const FIELD_TAGS = [
+  ['tenant', 1],
+  ['table', 2],
+  ['column', 3],
+  ['record', 4],
+  ['extra', 5],
+] as const;
+
+const LABEL = utf8('cellseal/context');
+const HEAD = concat(LABEL, Uint8Array.of(0x00, 0x01));
+const NUL = Uint8Array.of(0);
+
+/** `u8 tag ‖ u8 type ‖ u32 length ‖ bytes` (docs/format.md §2). Empty values are the caller's to refuse. */
+export function encodeItem(tag: number, value: ContextValue, where: Where = {}): Bytes {
+  return item(tag, value, MAX_CONTEXT_FIELD_BYTES, where);
+}
+
+/** item(0, value) of a value that is indexed, or of a tuple of them: it may be empty, and as long as values are. */
+export function encodeIndexed(value: ContextValue): Bytes {
+  return item(0, value, MAX_FRAMED_BYTES, {});
+}
+
+/** Where a cell lives, as unambiguous bytes. */
+export function encodeContext(purpose: Purpose, fields: ContextFields, where: Where = {}): Bytes {
+  const items: Bytes[] = [];
+  for (const [name, tag] of FIELD_TAGS) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    if (name !== 'extra') assertNotEmpty(value, where);
+    items.push(encodeItem(tag, value, where));
+  }
+  return concat(HEAD, encodeItem(0, purpose), Uint8Array.of(items.length), ...items);
+}
+
+/** `label ‖ 0x00 ‖ …`: an HKDF info, held to the 1,024 bytes that every WebCrypto takes. */
+export function hkdfInfo(label: string, ...parts: readonly Uint8Array[]): Bytes {
+  const info = parts.length === 0 ? utf8(label) : concat(utf8(label), NUL, ...parts);
+  if (info.length > MAX_HKDF_INFO_BYTES) {
+    throw new InvalidContextError(
+      'Table, column and tenant are together too long for a key derivation (1,024 bytes).',
+    );
+  }
+  return info;
+}
+
+function item(tag: number, value: ContextValue, maxBytes: number, where: Where): Bytes {
+  const [type, bytes] = typedBytes(value, maxBytes, where);
+  if (bytes.length > maxBytes) {
+    throw new InvalidContextError('A record id, tenant or name is longer than 1,024 bytes.', where);
+  }
+  return concat(Uint8Array.of(tag, type), u32(bytes.length), bytes);
+}
+
+function typedBytes(value: ContextValue, maxBytes: number, where: Where): [type: number, bytes: Bytes] {
+  if (typeof value === 'string') {
+    if (!isWellFormed(value)) {
+      throw new InvalidContextError(
+        'A record id, tenant or name is ill-formed text: it contains a lone surrogate.',
+        where,
+      );
+    }
+    return [TYPE_TEXT, utf8(value)];
+  }
+  if (typeof value === 'bigint') return [TYPE_INTEGER, utf8(value.toString())];
+  if (isUint8Array(value)) return [TYPE_BYTES, value];
+  return [TYPE_TUPLE, tuple(value as readonly ContextPart[], maxBytes, where)];
+}
+
+function tuple(parts: readonly ContextPart[], maxBytes: number, where: Where): Bytes {
+  if (parts.length === 0 || parts.length > MAX_TUPLE_PARTS) {
+    throw new InvalidContextError('A composite record id has 1 to 255 parts.', where);
+  }
+  return concat(
+    Uint8Array.of(parts.length),
+    ...parts.map((part, position) => item(position, part, maxBytes, where)),
+  );
+}
+
+function assertNotEmpty(value: ContextValue, where: Where): void {
+  const isTuple = typeof value === 'object' && !isUint8Array(value);
+  const parts = isTuple ? (value as readonly ContextPart[]) : [value as ContextPart];
+  for (const part of parts) {
+    if (typeof part !== 'bigint' && part.length === 0) {
+      throw new InvalidContextError(
+        'A record id, tenant or name is empty: absent and empty differ, and empty is refused.',
+        where,
+      );
+    }
+  }
+}

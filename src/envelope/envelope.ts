@@ -1,0 +1,119 @@
+import {
+  type Bytes,
+  base32,
+  base64url,
+  concat,
+  decodeBase32,
+  decodeBase64url,
+  isUint8Array,
+} from '../bytes.js';
+import {
+  type CellRefusedError,
+  CellTooLongError,
+  CellTooShortError,
+  NotACellError,
+  UnknownSuiteError,
+  type Where,
+  WrongModeError,
+} from '../errors.js';
+import { KEY_TAG_CHARACTERS, modeOfByte } from '../key-tag.js';
+import { MIN_CELL_BYTES, maxCellBytes } from '../limits.js';
+import { HEADER_BYTES, MODES, type Mode, PREFIX_BYTES, SUITE_1 } from '../suite.js';
+
+/** A cell taken apart (docs/format.md §3, §4): bytes only, nothing has been verified. */
+export interface Envelope {
+  readonly mode: Mode;
+  /** 26 characters of base32. */
+  readonly keyId: string;
+  /** The whole cell in binary. */
+  readonly bytes: Bytes;
+}
+
+const SHAPE = /^cs([1-9][0-9]*)([rd])\.([a-z2-7]{26})\.([A-Za-z0-9_-]+)$/;
+
+type Refusal = new (where?: Where) => CellRefusedError;
+
+/** suite ‖ mode ‖ key id. */
+export function prefixBytes(mode: Mode, keyId: Uint8Array): Bytes {
+  return concat(Uint8Array.of(SUITE_1.id, MODES[mode].byte), keyId);
+}
+
+/** A randomized cell's header: prefix ‖ salt ‖ IV. */
+export function headerBytes(keyId: Uint8Array, salt: Uint8Array, iv: Uint8Array): Bytes {
+  return concat(prefixBytes('randomized', keyId), salt, iv);
+}
+
+/** The parts of a randomized cell. */
+export function randomizedParts(cell: Bytes): { header: Bytes; salt: Bytes; iv: Bytes; sealed: Bytes } {
+  return {
+    header: cell.subarray(0, HEADER_BYTES),
+    salt: cell.subarray(PREFIX_BYTES, PREFIX_BYTES + SUITE_1.saltBytes),
+    iv: cell.subarray(PREFIX_BYTES + SUITE_1.saltBytes, HEADER_BYTES),
+    sealed: cell.subarray(HEADER_BYTES),
+  };
+}
+
+/** The parts of a deterministic cell. */
+export function deterministicParts(cell: Bytes): { prefix: Bytes; syntheticIv: Bytes; ciphertext: Bytes } {
+  const vEnd = PREFIX_BYTES + SUITE_1.syntheticIvBytes;
+  return {
+    prefix: cell.subarray(0, PREFIX_BYTES),
+    syntheticIv: cell.subarray(PREFIX_BYTES, vEnd),
+    ciphertext: cell.subarray(vEnd),
+  };
+}
+
+/** The text form of a cell in binary: `cs1r.` + base32(key id) + `.` + base64url of the rest. */
+export function cellText(cell: Bytes): string {
+  const letter = cell[1] === MODES.randomized.byte ? MODES.randomized.letter : MODES.deterministic.letter;
+  const keyId = base32(cell.subarray(2, PREFIX_BYTES));
+  return `cs${SUITE_1.id}${letter}.${keyId}.${base64url(cell.subarray(PREFIX_BYTES))}`;
+}
+
+/** Refuses in the order of docs/format.md §8: not a cell, unknown suite, mode, too short, too long. */
+export function parseCell(stored: unknown, mode: Mode, maxFramedBytes: number, where: Where): Envelope {
+  const parsed = dissect(stored);
+  if (typeof parsed === 'function') throw new parsed(where);
+  const located = { ...where, keyId: parsed.keyId };
+  if (parsed.mode !== mode) throw new WrongModeError(located);
+  if (parsed.bytes.length < MIN_CELL_BYTES[mode]) throw new CellTooShortError(located);
+  if (parsed.bytes.length > maxCellBytes(mode, maxFramedBytes)) throw new CellTooLongError(located);
+  return parsed;
+}
+
+/**
+ * The key id under which `value` would be a cell, whatever its mode; `undefined` where it is none. For "nothing is
+ * encrypted twice": a text that has a cell's whole shape in a suite yet unknown counts, with an empty id.
+ */
+export function keyIdIfCell(value: unknown): string | undefined {
+  const parsed = dissect(value);
+  if (parsed === UnknownSuiteError) return typeof value === 'string' ? '' : undefined;
+  if (typeof parsed === 'function') return undefined;
+  return parsed.bytes.length >= MIN_CELL_BYTES[parsed.mode] ? parsed.keyId : undefined;
+}
+
+function dissect(stored: unknown): Envelope | Refusal {
+  if (typeof stored === 'string') return dissectText(stored);
+  return isUint8Array(stored) ? dissectBytes(stored) : NotACellError;
+}
+
+function dissectText(text: string): Envelope | Refusal {
+  const match = SHAPE.exec(text);
+  if (!match) return NotACellError;
+  const [, suite, letter, keyId] = match as unknown as [string, string, string, string];
+  if (suite !== String(SUITE_1.id)) return UnknownSuiteError;
+  const keyIdBytes = decodeBase32(keyId);
+  const rest = decodeBase64url(text.slice(KEY_TAG_CHARACTERS));
+  if (!keyIdBytes || !rest) return NotACellError; // a cell has one spelling
+  const mode: Mode = letter === MODES.randomized.letter ? 'randomized' : 'deterministic';
+  return { mode, keyId, bytes: concat(prefixBytes(mode, keyIdBytes), rest) };
+}
+
+function dissectBytes(source: Uint8Array): Envelope | Refusal {
+  if (source.length < 2) return NotACellError;
+  if (source[0] !== SUITE_1.id) return UnknownSuiteError;
+  const mode = modeOfByte(source[1] as number);
+  if (!mode) return WrongModeError;
+  const bytes = new Uint8Array(source);
+  return { mode, keyId: base32(bytes.subarray(2, PREFIX_BYTES)), bytes };
+}

@@ -1,0 +1,486 @@
+/**
+ * One class and one `code` per failure. A message is constant: what happened, and what to do. Where it happened stands
+ * in fields (table, column, key id: public facts), which `console.log` shows. No value, no secret and no `cause` is
+ * ever carried.
+ */
+
+/** Where something happened, as far as it is known. */
+export interface Where {
+  /** The table's name in its definition. */
+  readonly table?: string | undefined;
+  /** The attribute's name in the table's definition. */
+  readonly column?: string | undefined;
+  /** The key's id: 26 characters of base32. */
+  readonly keyId?: string | undefined;
+}
+
+/** Facts of an error: everything in them is public. */
+export interface Facts extends Where {
+  readonly [name: string]: string | number | bigint | readonly string[] | undefined;
+}
+
+/** What all errors of cellseal are. Match on `code`, which is stable; messages may be reworded. */
+export abstract class CellsealError extends Error {
+  /** Stable, in kebab-case, one for each class. */
+  abstract readonly code: string;
+  /** The table's name in its definition, where one is concerned. */
+  declare readonly table?: string;
+  /** The attribute's name in the definition, where one is concerned. */
+  declare readonly column?: string;
+  /** The key's id, where one is concerned. */
+  declare readonly keyId?: string;
+
+  /** @internal */
+  constructor(message: string, facts: Facts = {}) {
+    super(message);
+    this.name = new.target.name;
+    Object.defineProperty(this, 'name', { enumerable: false });
+    for (const [fact, value] of Object.entries(facts)) {
+      if (value !== undefined) Object.defineProperty(this, fact, { value, enumerable: true });
+    }
+  }
+}
+
+// ── A cell that is refused (docs/format.md §8, in its order) ────────────────────────────────────────────────────────
+
+/** A stored value that was refused as a cell. A rotation quarantines what is refused so; it never touches the bytes. */
+export abstract class CellRefusedError extends CellsealError {}
+
+/** `not-a-cell`: an encrypted attribute holds something that is no cell (plaintext, perhaps). It is never handed back as a value. */
+export class NotACellError extends CellRefusedError {
+  override readonly code = 'not-a-cell';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The stored value is not a cell: an encrypted attribute holds only what cellseal wrote. Find what writes past cellseal; plaintext is never handed back.',
+      { ...where },
+    );
+  }
+}
+
+/** `unknown-suite`: the cell was written by a newer version of the format. */
+export class UnknownSuiteError extends CellRefusedError {
+  override readonly code = 'unknown-suite';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The cell is of a suite that this version does not know. Update cellseal here, or find what wrote it.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `mode`: a deterministic cell where the definition says randomized, or the reverse. The definition decides, never the cell. */
+export class WrongModeError extends CellRefusedError {
+  override readonly code = 'mode';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      "The cell's mode is not the definition's. The definition decides: correct it, or find what wrote the cell.",
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `too-short`: shorter than any cell (55 bytes randomized, 51 deterministic). A column that is too narrow truncates. */
+export class CellTooShortError extends CellRefusedError {
+  override readonly code = 'too-short';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The cell is shorter than any cell can be. Check that the column is wide enough: some databases truncate.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `too-long`: longer than the attribute's limit allows ({@link AttributeOptions.maxBytes}). */
+export class CellTooLongError extends CellRefusedError {
+  override readonly code = 'too-long';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The cell is longer than its attribute allows. Raise maxBytes in the definition if it is genuine.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `unknown-key`: the keyring has no such key, not even after it was read again. */
+export class UnknownKeyError extends CellRefusedError {
+  override readonly code = 'unknown-key';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The keyring has no key with this id, also after reading it again. Is this the keyring that belongs to this database?',
+      { ...where },
+    );
+  }
+}
+
+/** `key-of-another-tenant`: the cell's key belongs to another tenant than the one that asks. */
+export class KeyOfAnotherTenantError extends CellRefusedError {
+  override readonly code = 'key-of-another-tenant';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super("The cell's key belongs to another tenant. The tenant must come from the authenticated caller.", {
+      ...where,
+    });
+  }
+}
+
+/** `suspended-key`: the key was suspended after a census had found nothing under it. */
+export class SuspendedKeyError extends CellRefusedError {
+  override readonly code = 'suspended-key';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The key is suspended. If the cell is genuine, put the key back with resumeKey and rotate again before suspending it.',
+      { ...where },
+    );
+  }
+}
+
+/** `destroyed-key`: the key's bytes are gone; its id remains so that this can be said. */
+export class DestroyedKeyError extends CellRefusedError {
+  override readonly code = 'destroyed-key';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The key was destroyed: what is under it cannot be read again. Only a backup of the keyring could help.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/**
+ * `authentication`: wrong context, altered bytes, wrong key and broken frame look alike, and there is no detail on
+ * purpose.
+ */
+export class AuthenticationError extends CellRefusedError {
+  override readonly code = 'authentication';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The cell does not authenticate: it was altered, moved from another record, column or table, or is not of this definition.',
+      { ...where },
+    );
+  }
+}
+
+// ── What is handed in ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `definition`: a table, attribute or schema that cannot be. The message says which rule, the fields say where. */
+export class DefinitionError extends CellsealError {
+  override readonly code = 'definition';
+  /** @internal */
+  constructor(rule: string, where: Where = {}) {
+    super(rule, { ...where });
+  }
+}
+
+/** `invalid-value`: a value that is not of its attribute's type. The fields say the type wanted and the JavaScript type found. */
+export class InvalidValueError extends CellsealError {
+  override readonly code = 'invalid-value';
+  /** The attribute's declared type. */
+  declare readonly expected?: string;
+  /** `typeof` of what was given, or the constructor's name. */
+  declare readonly received?: string;
+  /** @internal */
+  constructor(rule: string, facts: Where & { expected?: string; received?: string } = {}) {
+    super(rule, { ...facts });
+  }
+}
+
+/** `value-too-long`: the framed value is longer than the attribute's `maxBytes`. */
+export class ValueTooLongError extends CellsealError {
+  override readonly code = 'value-too-long';
+  /** The attribute's limit, for the framed value: frame byte and padding included. */
+  declare readonly maxBytes: number;
+  /** @internal */
+  constructor(maxBytes: number, where: Where = {}) {
+    super(
+      'The value is longer than its attribute allows, frame byte and padding included. Raise maxBytes in the definition.',
+      { ...where, maxBytes },
+    );
+  }
+}
+
+/** `already-a-cell`: a value that is a cell was to be encrypted. Nothing is encrypted twice. */
+export class AlreadyACellError extends CellsealError {
+  override readonly code = 'already-a-cell';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The value to encrypt is a cell already: nothing is encrypted twice. Decrypt the record first, or leave it out.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `missing-record-id`: an attribute is bound to its record, and the record's id is not there. */
+export class MissingRecordIdError extends CellsealError {
+  override readonly code = 'missing-record-id';
+  /** The part of the record's id that is missing. */
+  declare readonly part: string;
+  /** @internal */
+  constructor(part: string, where: Where = {}) {
+    super(
+      "The record's id must be known before encryption, because the cell is bound to it. Make the id in the application (crypto.randomUUID()), or say bind: 'column' in the definition if the database must assign it.",
+      { ...where, part },
+    );
+  }
+}
+
+/** `missing-tenant`: the table has a tenant, and the call names none. */
+export class MissingTenantError extends CellsealError {
+  override readonly code = 'missing-tenant';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The table belongs to tenants: pass { tenant } from the authenticated caller, never from the row.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `invalid-context`: a record id, tenant or name that has no place in a context. */
+export class InvalidContextError extends CellsealError {
+  override readonly code = 'invalid-context';
+  /** @internal */
+  constructor(rule: string, where: Where = {}) {
+    super(rule, { ...where });
+  }
+}
+
+// ── Keyring ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `keyring-not-found`: the store holds no keyring. Opening never makes one. */
+export class KeyringNotFoundError extends CellsealError {
+  override readonly code = 'keyring-not-found';
+  /** @internal */
+  constructor() {
+    super(
+      'There is no keyring here. If this is a new installation, call createKeyring once; if not, this is the wrong place: bring the keyring back before anything is written.',
+    );
+  }
+}
+
+/** `keyring-exists`: there is a keyring already, or another process made one first. */
+export class KeyringExistsError extends CellsealError {
+  override readonly code = 'keyring-exists';
+  /** @internal */
+  constructor() {
+    super(
+      'There is a keyring here already. Open it with openKeyring: a second one would orphan what the first sealed.',
+    );
+  }
+}
+
+/** `wrong-secret`: no slot opens with the passphrase or raw key. Nothing else is known to be wrong. */
+export class WrongSecretError extends CellsealError {
+  override readonly code = 'wrong-secret';
+  /** @internal */
+  constructor() {
+    super(
+      'No slot of this keyring opens with this secret. Check the passphrase (its every character counts), and the keyring.',
+    );
+  }
+}
+
+/** `keyring-damaged`: the document was altered, truncated, or breaks a rule of its format. */
+export class KeyringDamagedError extends CellsealError {
+  override readonly code = 'keyring-damaged';
+  /** Which rule was broken; constant text. */
+  declare readonly rule: string;
+  /** @internal */
+  constructor(rule: string, where: Where = {}) {
+    super(
+      'The keyring document is damaged or was altered. Bring back a copy; do not create a new keyring over it.',
+      {
+        ...where,
+        rule,
+      },
+    );
+  }
+}
+
+/** `keyring-format`: the document is of a format that this version does not know. */
+export class KeyringFormatError extends CellsealError {
+  override readonly code = 'keyring-format';
+  /** @internal */
+  constructor() {
+    super('The keyring document is of a newer format. Update cellseal here.');
+  }
+}
+
+/** `keyring-limit`: a bound was passed (iterations, slots, bytes); checked before anything is derived. */
+export class KeyringLimitError extends CellsealError {
+  override readonly code = 'keyring-limit';
+  /** Which bound; constant text. */
+  declare readonly limit: string;
+  /** @internal */
+  constructor(limit: string) {
+    super(
+      'The keyring, or what was asked of it, is outside its bounds. Nothing was derived and nothing was written.',
+      {
+        limit,
+      },
+    );
+  }
+}
+
+/** `keyring-conflict`: somebody else changed the keyring at the same time. Nothing was changed here. */
+export class KeyringConflictError extends CellsealError {
+  override readonly code = 'keyring-conflict';
+  /** @internal */
+  constructor() {
+    super(
+      'Somebody else changed the keyring at the same moment, so this change was not made. Look at it, then try again.',
+    );
+  }
+}
+
+/** `keyring-rolled-back`: the store returned an older document than this process has seen, or another one of the same revision. */
+export class KeyringRolledBackError extends CellsealError {
+  override readonly code = 'keyring-rolled-back';
+  /** The revision that this process has seen. */
+  declare readonly seen: number;
+  /** The revision that the store returned. */
+  declare readonly found: number;
+  /** @internal */
+  constructor(seen: number, found: number) {
+    super(
+      'The stored keyring is older than, or forked from, the one this process has seen. Restoring a backup is an act of its own: restart after it.',
+      {
+        seen,
+        found,
+      },
+    );
+  }
+}
+
+/** `invalid-passphrase`: a passphrase that cannot be one. */
+export class InvalidPassphraseError extends CellsealError {
+  override readonly code = 'invalid-passphrase';
+  /** Which rule; constant text. */
+  declare readonly rule: string;
+  /** @internal */
+  constructor(rule: string) {
+    super('The passphrase cannot be used. The field `rule` says why.', { rule });
+  }
+}
+
+/** `key-state`: a key is not in a state that allows what was asked. */
+export class KeyStateError extends CellsealError {
+  override readonly code = 'key-state';
+  /** The key's state. */
+  declare readonly state: string;
+  /** @internal */
+  constructor(rule: string, where: Where & { state: string }) {
+    super(rule, { ...where });
+  }
+}
+
+/** `no-active-key`: there is no active key of the kind that is wanted. */
+export class NoActiveKeyError extends CellsealError {
+  override readonly code = 'no-active-key';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The keyring has no active data key here. Add one with addKey and make it active with activateKey.',
+      {
+        ...where,
+      },
+    );
+  }
+}
+
+/** `key-in-use`: cells depend on the key, so it is not suspended. */
+export class KeyInUseError extends CellsealError {
+  override readonly code = 'key-in-use';
+  /** Cells under the key, as the census counted them. */
+  declare readonly cells: number;
+  /** @internal */
+  constructor(cells: number, where: Where = {}) {
+    super(
+      'Cells still depend on this key, so it was not suspended. Rotate, look at what was quarantined, and count again.',
+      {
+        ...where,
+        cells,
+      },
+    );
+  }
+}
+
+/** `census-stale`: the census was counted for another keyring or at another revision. */
+export class CensusStaleError extends CellsealError {
+  override readonly code = 'census-stale';
+  /** @internal */
+  constructor(rule: string) {
+    super(rule);
+  }
+}
+
+// ── Stores and rotation ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `store-busy`: the database was locked by somebody else; trying again later is right. Adapters throw it, rotations retry it. */
+export class StoreBusyError extends CellsealError {
+  override readonly code = 'store-busy';
+  constructor(where: Where = {}) {
+    super('The database is locked by another writer. Try again later; for SQLite, set PRAGMA busy_timeout.', {
+      ...where,
+    });
+  }
+}
+
+/** `store-unfit`: the store cannot do what is asked, or its tables are not as the definition says. */
+export class StoreUnfitError extends CellsealError {
+  override readonly code = 'store-unfit';
+  constructor(rule: string, where: Where = {}) {
+    super(rule, { ...where });
+  }
+}
+
+/** `rotation-blocked`: the rotation stopped by itself. Nothing is lost; `reason` says what must be looked at first. */
+export class RotationBlockedError extends CellsealError {
+  override readonly code = 'rotation-blocked';
+  /** `too-many-refused` (a wrong key, rather than bad records) or `hot-records` (they change faster than they can be swapped). */
+  declare readonly reason: 'too-many-refused' | 'hot-records';
+  /** @internal */
+  constructor(reason: 'too-many-refused' | 'hot-records', facts: Facts = {}) {
+    super(BLOCKED[reason], { ...facts, reason });
+  }
+}
+
+const BLOCKED = {
+  'too-many-refused':
+    'Too many cells were refused: this looks like a wrong key or definition, not like bad records. Look at listQuarantine before going on.',
+  'hot-records':
+    'Some records change faster than they can be swapped. Call rotate again when there is less traffic; what was done is done.',
+} as const;
+
+/** `rotation-superseded`: another rotation of this keyring has taken over. It goes on; this one has stopped. */
+export class RotationSupersededError extends CellsealError {
+  override readonly code = 'rotation-superseded';
+  /** @internal */
+  constructor() {
+    super(
+      'Another rotation over this store has taken over, or the job record was changed. This one has stopped; nothing is lost.',
+    );
+  }
+}

@@ -1,0 +1,51 @@
+import { CensusStaleError } from '../errors.js';
+
+/** What a census found in one table. */
+export interface TableCensus {
+  /** The table's name in its definition. */
+  readonly table: string;
+  readonly records: number;
+  /** Cells by the id of their key. A key that is not listed has none. */
+  readonly cells: Readonly<Record<string, number>>;
+  /** Values in encrypted attributes that are no cells: plaintext, perhaps. They depend on no key. */
+  readonly notCells: number;
+}
+
+/** How many cells there are under each key, counted over the whole schema without regard to any checkpoint. */
+export interface Census {
+  /** The keyring whose tables were counted. */
+  readonly keyringId: string;
+  /** The keyring's revision when the count began. A later change of the keyring makes the census stale. */
+  readonly revision: number;
+  readonly countedAt: Date;
+  readonly tables: readonly TableCensus[];
+  readonly records: number;
+  /** Cells by the id of their key, over all tables. A key that is not listed has none. */
+  readonly cells: Readonly<Record<string, number>>;
+  readonly notCells: number;
+}
+
+const issued = new WeakSet<Census>();
+
+/** Marks a census as counted here; a look-alike does not suspend a key. */
+export function issueCensus(census: Census): Census {
+  issued.add(Object.freeze(census));
+  return census;
+}
+
+/** Refuses a census of another keyring, of another revision, or one that nobody counted. */
+export function assertCurrentCensus(census: Census, keyringId: string, revision: number): void {
+  if (!issued.has(census)) {
+    throw new CensusStaleError(
+      'This is not a census as census() counted it in this process. Count here, then ask again.',
+    );
+  }
+  if (census.keyringId !== keyringId) {
+    throw new CensusStaleError('The census was counted for another keyring. Count again with this one.');
+  }
+  if (census.revision !== revision) {
+    throw new CensusStaleError(
+      'The keyring has changed since the census was counted. Count again, then ask again.',
+    );
+  }
+}

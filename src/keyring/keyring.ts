@@ -1,0 +1,50 @@
+import { DefinitionError } from '../errors.js';
+import type { OpenedKeyring } from './opened.js';
+
+// Given by the class itself: what it hides stays hidden from everybody who only has the class.
+let wrap: (opened: OpenedKeyring) => Keyring;
+let unwrap: (keyring: Keyring) => OpenedKeyring;
+
+/**
+ * An open keyring: what records are encrypted and decrypted with. It holds keys that cannot be printed, inspected or
+ * serialised. Safe to share by everything in a process; one for each process is right.
+ */
+export class Keyring {
+  readonly #opened: OpenedKeyring;
+
+  private constructor(opened: OpenedKeyring) {
+    this.#opened = opened;
+  }
+
+  /** The keyring's own name, made at its creation: `kr_` and 26 characters. Not a secret. */
+  get id(): string {
+    return this.#opened.document.keyringId;
+  }
+
+  /** The revision that this process has read. Every change of the keyring adds one. */
+  get revision(): number {
+    return this.#opened.document.revision;
+  }
+
+  static {
+    wrap = (opened) => new Keyring(opened);
+    unwrap = (keyring) => {
+      if (typeof keyring !== 'object' || keyring === null || !(#opened in keyring)) {
+        throw new DefinitionError(
+          'A keyring is wanted here: what openKeyring or createKeyring gave, awaited.',
+        );
+      }
+      return keyring.#opened;
+    };
+  }
+}
+
+/** @internal */
+export function keyringOf(opened: OpenedKeyring): Keyring {
+  return wrap(opened);
+}
+
+/** @internal For the rooms above; not a public name. */
+export function openedOf(keyring: Keyring): OpenedKeyring {
+  return unwrap(keyring);
+}

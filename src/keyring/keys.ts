@@ -1,0 +1,101 @@
+import { type Bytes, base32, concat, equalBytes, hex, utf8 } from '../bytes.js';
+import { type ContextPart, encodeItem, hkdfInfo } from '../envelope/index.js';
+import { AuthenticationError, KeyringDamagedError } from '../errors.js';
+import type { AeadKey, DerivationKey, Engine, MacKey } from '../ports/engine.js';
+import { SUITE_1 } from '../suite.js';
+import type { KeyEntry } from './document.js';
+import type { Environment } from './environment.js';
+import type { KeyKind, KeyState } from './states.js';
+
+/** What is derived from the root key; the root key itself is not kept. */
+export interface RootKeys {
+  readonly wrap: AeadKey;
+  readonly mac: MacKey;
+}
+
+const KEY_LABEL = concat(utf8('cellseal/key'), Uint8Array.of(0x00, 0x01));
+const COMMITMENT_LABELS: Readonly<Record<KeyKind, string>> = Object.freeze({
+  data: 'cellseal/v1/key-commitment',
+  index: 'cellseal/v1/index-commitment',
+});
+
+/** key wrap and MAC key (docs/keyring-format.md §2). */
+export async function deriveRootKeys(
+  engine: Engine,
+  rootKey: DerivationKey,
+  keyringId: string,
+): Promise<RootKeys> {
+  const item = encodeItem(1, keyringId);
+  return {
+    wrap: await engine.deriveAead(rootKey, new Uint8Array(0), hkdfInfo('cellseal/v1/key-wrap', item)),
+    mac: await engine.deriveMac(rootKey, hkdfInfo('cellseal/v1/keyring-mac', item)),
+  };
+}
+
+/** C: the commitment to a key, from which its id comes. */
+export async function keyCommitment(engine: Engine, kind: KeyKind, key: DerivationKey): Promise<Bytes> {
+  return engine.deriveBytes(key, hkdfInfo(COMMITMENT_LABELS[kind]), SUITE_1.commitmentBytes);
+}
+
+/** The first 16 bytes of the commitment. */
+export function keyIdBytes(commitment: Bytes): Bytes {
+  return commitment.slice(0, SUITE_1.keyIdBytes);
+}
+
+/** The key id as text: 26 characters of base32. */
+export function keyIdOf(entry: Pick<KeyEntry, 'commitment'>): string {
+  return base32(keyIdBytes(entry.commitment));
+}
+
+/** A string that is equal for equal tenants, and for no tenant. `7n` and `"7"` are two. */
+export function tenantId(tenant: ContextPart | undefined): string {
+  if (tenant === undefined) return '';
+  if (typeof tenant === 'string') return `t${tenant}`;
+  return typeof tenant === 'bigint' ? `i${tenant}` : `b${hex(tenant)}`;
+}
+
+/** 32 random bytes as a new entry, wrapped; the bytes are wiped. */
+export async function makeKey(
+  { engine, random, clock }: Environment,
+  root: RootKeys,
+  keyringId: string,
+  kind: KeyKind,
+  tenant: ContextPart | undefined,
+  state: KeyState,
+): Promise<KeyEntry> {
+  const bytes = random(SUITE_1.keyBytes);
+  try {
+    const commitment = await keyCommitment(engine, kind, await engine.importKey(bytes));
+    const iv = random(SUITE_1.ivBytes);
+    const aad = keyAad(keyringId, { kind, tenant, commitment });
+    const wrapped = concat(iv, await engine.seal(root.wrap, iv, aad, bytes));
+    return { kind, tenant, commitment, state, createdAt: new Date(clock.wallMs()).toISOString(), wrapped };
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** Unwraps an entry's key and holds it to its commitment. */
+export async function loadKey(
+  engine: Engine,
+  root: RootKeys,
+  keyringId: string,
+  entry: KeyEntry & { readonly wrapped: Bytes },
+): Promise<DerivationKey> {
+  const iv = entry.wrapped.subarray(0, SUITE_1.ivBytes);
+  const sealed = entry.wrapped.subarray(SUITE_1.ivBytes);
+  const where = { keyId: keyIdOf(entry) };
+  try {
+    const key = await engine.unwrapKey(root.wrap, iv, sealed, keyAad(keyringId, entry));
+    if (equalBytes(await keyCommitment(engine, entry.kind, key), entry.commitment)) return key;
+  } catch (error) {
+    if (!(error instanceof AuthenticationError)) throw error;
+  }
+  throw new KeyringDamagedError('A wrapped key is not the key that its entry names.', where);
+}
+
+function keyAad(keyringId: string, key: Pick<KeyEntry, 'kind' | 'tenant' | 'commitment'>): Bytes {
+  const items = [encodeItem(1, keyringId), encodeItem(2, key.kind)];
+  if (key.tenant !== undefined) items.push(encodeItem(3, key.tenant));
+  return concat(KEY_LABEL, ...items, encodeItem(4, key.commitment));
+}

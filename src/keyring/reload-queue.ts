@@ -1,0 +1,37 @@
+import { MIN_RELOAD_INTERVAL_MS } from '../limits.js';
+import type { Clock } from '../ports/clock.js';
+
+/**
+ * Reloads that cells under an unknown key ask for. All who ask while none has begun share one; who asks while one is
+ * under way gets the next, because that one may have read the store before the cell's key was written. At most one a
+ * second begins: somebody who writes cells with made-up key ids makes those cells slow, and nothing else.
+ */
+export class ReloadQueue {
+  readonly #clock: Clock;
+  readonly #reload: () => Promise<void>;
+  #waiting: Promise<void> | undefined;
+  #last: Promise<void> = Promise.resolve();
+  #lastBeganMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, reload: () => Promise<void>) {
+    this.#clock = clock;
+    this.#reload = reload;
+  }
+
+  /** Resolves after a reload that began after this call. */
+  request(): Promise<void> {
+    this.#waiting ??= this.#next();
+    return this.#waiting;
+  }
+
+  async #next(): Promise<void> {
+    await this.#last;
+    const wait = this.#lastBeganMs + MIN_RELOAD_INTERVAL_MS - this.#clock.monotonicMs();
+    if (wait > 0) await this.#clock.sleep(wait);
+    this.#lastBeganMs = this.#clock.monotonicMs();
+    this.#waiting = undefined;
+    const reload = this.#reload();
+    this.#last = reload.catch(() => undefined); // its own callers hear of it; the next one starts anyway
+    await reload;
+  }
+}

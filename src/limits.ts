@@ -1,0 +1,71 @@
+import { HEADER_BYTES, type Mode, PREFIX_BYTES, SUITE_1 } from './suite.js';
+
+/** Every limit of cellseal, with its unit in its name. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** A framed value, frame byte and padding included, unless the definition raises it. */
+export const DEFAULT_FRAMED_BYTES = MIB;
+/** A framed value, at most, whatever the definition says. */
+export const MAX_FRAMED_BYTES = 16 * MIB;
+/** A context field's value, or a part of a record tuple. */
+export const MAX_CONTEXT_FIELD_BYTES = KIB;
+/** Every HKDF info, label included: Node's WebCrypto refuses more. */
+export const MAX_HKDF_INFO_BYTES = 1024;
+/** Bits of a blind index's token. */
+export const MIN_INDEX_BITS = 8;
+export const MAX_INDEX_BITS = 256;
+/** Parts of a record tuple. */
+export const MAX_TUPLE_PARTS = 255;
+/** Padding blocks. */
+export const MIN_PAD_BYTES = 2;
+export const MAX_PAD_BYTES = 4096;
+
+/** The shortest cells: a header, one byte of ciphertext, and what authenticates it. */
+export const MIN_CELL_BYTES: Readonly<Record<Mode, number>> = Object.freeze({
+  randomized: HEADER_BYTES + 1 + SUITE_1.tagBytes,
+  deterministic: PREFIX_BYTES + SUITE_1.syntheticIvBytes + 1,
+});
+
+/** The longest cell of an attribute whose framed values may have `framedBytes`. */
+export function maxCellBytes(mode: Mode, framedBytes: number): number {
+  return MIN_CELL_BYTES[mode] - 1 + framedBytes;
+}
+
+/** Cells sealed under one salt, all scopes counted together (docs/format.md §3: B in the collision bound). */
+export const CELLS_PER_SALT = 2 ** 16;
+/** Derived cell keys held by one keyring. */
+export const CELL_KEY_CACHE_ENTRIES = 4096;
+
+/** PBKDF2 iterations of a new passphrase slot; OWASP's floor for HMAC-SHA-512 is 220,000. */
+export const DEFAULT_ITERATIONS = 250_000;
+/** Bounds that a document is held to before anything is derived. */
+export const MIN_ITERATIONS = 1_000;
+export const MAX_ITERATIONS = 10_000_000;
+export const MAX_PASSPHRASE_BYTES = KIB;
+export const MAX_SLOTS = 16;
+export const MAX_KEYRING_BYTES = MIB;
+export const MAX_ID_CHARACTERS = 64;
+/** A keyring that meets an unknown key id reloads at most this often; who asks sooner waits. */
+export const MIN_RELOAD_INTERVAL_MS = 1_000;
+
+/** Records encrypted or decrypted side by side by the functions that take many. */
+export const DEFAULT_CONCURRENCY = 32;
+export const MAX_CONCURRENCY = 1_024;
+
+/** A rotation's chunk: whichever is reached first. */
+export const DEFAULT_CHUNK_RECORDS = 250;
+export const MAX_CHUNK_RECORDS = 10_000;
+export const DEFAULT_CHUNK_BYTES = 8 * MIB;
+/** Swaps of one record version that may be lost before it is deferred to the next pass. */
+export const MAX_LOST_SWAPS = 5;
+/** Passes over records that were deferred before a rotation stops and says they are hot. */
+export const MAX_PASSES = 5;
+/** A store that is busy is asked again this often, with growing pauses, before the rotation gives up. */
+export const MAX_BUSY_RETRIES = 8;
+/** More quarantined cells than this among the first 1,000, or this share of all: a wrong key, not bad records. */
+export const MAX_QUARANTINED = 10;
+export const MAX_QUARANTINED_SHARE = 0.001;
+/** A job record read back from a store. */
+export const MAX_JOB_BYTES = 64 * KIB;

@@ -1,0 +1,50 @@
+/** A value, or a promise of one: a synchronous engine answers at once, WebCrypto never does. */
+export type MaybePromise<T> = T | PromiseLike<T>;
+
+/** Goes on with `next` at once where the value is there, after it where it is a promise. */
+export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return isPromise(value) ? value.then(next) : next(value);
+}
+
+/** {@link andThen} with a way out: `caught` takes what `start` or its promise threw. */
+export function rescue<T, U>(
+  start: () => MaybePromise<T>,
+  caught: (error: unknown) => U,
+): MaybePromise<T | U> {
+  let value: MaybePromise<T>;
+  try {
+    value = start();
+  } catch (error) {
+    return caught(error);
+  }
+  return isPromise(value) ? value.then(undefined, caught) : value;
+}
+
+/** Does `last` whether `start` succeeds or not. */
+export function lastly<T>(start: () => MaybePromise<T>, last: () => void): MaybePromise<T> {
+  let value: MaybePromise<T>;
+  try {
+    value = start();
+  } catch (error) {
+    last();
+    throw error;
+  }
+  if (!isPromise(value)) {
+    last();
+    return value;
+  }
+  return value.then(
+    (result) => {
+      last();
+      return result;
+    },
+    (error: unknown) => {
+      last();
+      throw error;
+    },
+  );
+}
+
+function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function';
+}

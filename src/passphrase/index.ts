@@ -1,0 +1,1 @@
+export { type Norm, assertNewPassphrase, isNorm, normalisePassphrase } from './normalise.js';

@@ -1,0 +1,26 @@
+import type { Bytes } from './bytes.js';
+import type { Clock } from './ports/clock.js';
+
+/** Bytes from the platform's cryptographic generator. */
+export function platformRandom(bytes: number): Bytes {
+  return globalThis.crypto.getRandomValues(new Uint8Array(bytes));
+}
+
+/** The platform's clocks and timers. */
+export const systemClock: Clock = Object.freeze({
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const abort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', abort, { once: true });
+    }),
+});

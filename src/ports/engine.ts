@@ -1,0 +1,61 @@
+import type { Bytes } from '../bytes.js';
+import type { MaybePromise } from '../maybe.js';
+
+declare const opaque: unique symbol;
+
+/** A key that only its engine can use: a `CryptoKey` in one engine, a `KeyObject` in another. */
+export interface OpaqueKey<Use extends string> {
+  readonly [opaque]?: Use;
+}
+/** Goes into HKDF: a root key, a data key, an index key, a slot's secret. */
+export type DerivationKey = OpaqueKey<'derivation'>;
+/** AES-256-GCM. */
+export type AeadKey = OpaqueKey<'aead'>;
+/** HMAC-SHA-256, 32 bytes. */
+export type MacKey = OpaqueKey<'mac'>;
+/** AES-256-CTR with a 64-bit counter. */
+export type StreamKey = OpaqueKey<'stream'>;
+
+/**
+ * All cryptography of cellseal goes through this port. Primitives come from the platform; an engine only carries keys
+ * to them. Where a method can fail because of what it was given (a tag that does not verify), it throws or rejects
+ * with `AuthenticationError`, and with nothing else; any other error is a fault of the engine or of its platform.
+ *
+ * An engine may answer synchronously: nothing above it changes.
+ */
+export interface Engine {
+  /** For messages and benchmarks: `webcrypto`. */
+  readonly name: string;
+
+  /** PBKDF2-HMAC-SHA-512 to 32 bytes. The result stays inside. */
+  stretch(passphrase: Bytes, salt: Bytes, iterations: number): MaybePromise<DerivationKey>;
+  /** Takes 32 bytes in. The caller wipes its copy. */
+  importKey(bytes: Bytes): MaybePromise<DerivationKey>;
+  /** AES-256-GCM over a wrapped 32-byte key, whose bytes stay inside where the platform allows it. */
+  unwrapKey(key: AeadKey, iv: Bytes, wrapped: Bytes, aad: Bytes): MaybePromise<DerivationKey>;
+
+  /** HKDF-SHA-256 to public bytes (a commitment). `info` has at most 1,024 bytes. */
+  deriveBytes(key: DerivationKey, info: Bytes, bytes: number): MaybePromise<Bytes>;
+  /** HKDF-SHA-256 to an AES-256-GCM key. */
+  deriveAead(key: DerivationKey, salt: Bytes, info: Bytes): MaybePromise<AeadKey>;
+  /** HKDF-SHA-256 to an HMAC-SHA-256 key of 32 bytes. */
+  deriveMac(key: DerivationKey, info: Bytes): MaybePromise<MacKey>;
+  /** HKDF-SHA-256 to an AES-256-CTR key. */
+  deriveStream(key: DerivationKey, info: Bytes): MaybePromise<StreamKey>;
+
+  /** AES-256-GCM: ciphertext ‖ 128-bit tag. */
+  seal(key: AeadKey, iv: Bytes, aad: Bytes, plaintext: Bytes): MaybePromise<Bytes>;
+  /** The reverse; `AuthenticationError` where the tag does not verify. */
+  open(key: AeadKey, iv: Bytes, aad: Bytes, ciphertext: Bytes): MaybePromise<Bytes>;
+  /** HMAC-SHA-256. */
+  mac(key: MacKey, data: Bytes): MaybePromise<Bytes>;
+  /** Compares in constant time. */
+  verifyMac(key: MacKey, mac: Bytes, data: Bytes): MaybePromise<boolean>;
+  /** AES-256-CTR, both ways. */
+  applyStream(key: StreamKey, counterBlock: Bytes, data: Bytes): MaybePromise<Bytes>;
+  /** SHA-256. */
+  digest(data: Bytes): MaybePromise<Bytes>;
+}
+
+/** Random bytes from the platform's cryptographic generator. */
+export type RandomSource = (bytes: number) => Bytes;

@@ -1,0 +1,150 @@
+import type { Bytes } from '../bytes.js';
+import type { MaybePromise } from '../maybe.js';
+import type { JobStore, JobWrite, QuarantineEntry } from './job-store.js';
+
+/** How an attribute's cells are stored: as text of 7-bit characters, or as bytes. */
+export type CellForm = 'text' | 'binary';
+
+/** A column that identifies a record. */
+export interface KeyColumn {
+  /** The name in the definition. */
+  readonly name: string;
+  /** The name in the database. */
+  readonly column: string;
+  /** What it is bound as: a UUID is 16 bytes, however the database spells it. */
+  readonly type: 'uuid' | 'text' | 'integer' | 'bytes';
+}
+
+/** A column that holds cells. */
+export interface CellColumn {
+  /** The attribute's name in the definition. */
+  readonly attribute: string;
+  /** The name in the database. */
+  readonly column: string;
+  readonly form: CellForm;
+}
+
+/** What a store needs to know of a table. No key, no type of a value: a store sees ciphertext only. */
+export interface TableLayout {
+  /** The table's name in its definition. */
+  readonly name: string;
+  /** Its path in the database: `['crm', 'clients']`. */
+  readonly from: readonly string[];
+  /** The record's id, unique and never null, in the order of the definition. */
+  readonly key: readonly KeyColumn[];
+  /** The column that names the record's tenant, where the definition has one. */
+  readonly tenant?: KeyColumn;
+  /** At least one. */
+  readonly cells: readonly CellColumn[];
+}
+
+/** A record's key as its store writes it: opaque to everybody else, equal for equal keys. */
+export type RecordKey = string;
+/** A place between two records, in the order of the store: opaque, compared by the database only. */
+export type Cursor = string;
+
+/** A record as a sweep sees it. */
+export interface StoredRecord {
+  readonly key: RecordKey;
+  /** The values of `layout.key`, in that order, as the database gives them: an integer may come as text. */
+  readonly id: readonly unknown[];
+  /** The value of `layout.tenant`. */
+  readonly tenant?: unknown;
+  /** The values of `layout.cells`, in that order: cells, `null`, or whatever does not belong there. */
+  readonly cells: readonly unknown[];
+}
+
+/** One page of a table, in key order. */
+export interface Page {
+  /** At most `maxRecords`; fewer where `maxBytes` was reached, but at least one unless the table ends here. */
+  readonly records: readonly StoredRecord[];
+  /** The place after the last record; `undefined` where the page is empty. */
+  readonly next: Cursor | undefined;
+  /** Whether the table ends here. Only this says so: a short page does not, and an error never does. */
+  readonly done: boolean;
+}
+
+export interface PageRequest {
+  /** `undefined`: from the beginning. */
+  readonly after: Cursor | undefined;
+  readonly maxRecords: number;
+  /** Over the cells' bytes; one record may exceed it. */
+  readonly maxBytes: number;
+}
+
+/** New bytes for one cell, if it still holds exactly the old ones. */
+export interface CellSwap {
+  /** Its position in `layout.cells`. */
+  readonly cell: number;
+  readonly old: string | Bytes;
+  readonly new: string | Bytes;
+}
+
+/** The swaps of one record: all of them, or none. */
+export interface RecordSwap {
+  readonly key: RecordKey;
+  readonly cells: readonly CellSwap[];
+}
+
+/** What is committed together. */
+export interface Chunk {
+  readonly swaps: readonly RecordSwap[];
+  readonly quarantine: readonly QuarantineEntry[];
+  /**
+   * Called once all swaps are made, with one answer for each, in their order: the job record that goes with them.
+   * It must be synchronous, so that a store may hold a transaction open around it.
+   */
+  readonly job: (swapped: readonly boolean[]) => JobWrite;
+}
+
+/** What became of a chunk. */
+export type ChunkOutcome =
+  | { readonly committed: true; readonly swapped: readonly boolean[] }
+  /** The job record was not the expected one: nothing was written. */
+  | { readonly committed: false };
+
+/** What a store can do. */
+export interface StoreAbilities {
+  /** Compare-and-swap on exact bytes. Without it an online rotation is refused. */
+  readonly compareAndSwap: boolean;
+  /** Swaps and job record in one transaction. Without it the job record is written strictly after the swaps. */
+  readonly transactions: boolean;
+  /** The census of several tables sees one instant. */
+  readonly snapshotCensus: boolean;
+}
+
+/** What is in a table, by key tag. Nothing but counts: no plaintext that strayed there comes back. */
+export interface TableCount {
+  /** The table's name in its definition. */
+  readonly table: string;
+  readonly records: number;
+  /** Cells by their 32-character key tag, for binary columns too. */
+  readonly tags: Readonly<Record<string, number>>;
+  /** Values, not null, that begin with no key tag of this format. */
+  readonly notCells: number;
+}
+
+/** How many records a sweep will meet. */
+export interface RecordEstimate {
+  readonly records: number;
+  /** `count`: counted just now. `statistics`: what the database believes. */
+  readonly source: 'count' | 'statistics';
+}
+
+/**
+ * Where records live. Adapters implement it; `recordStoreCases` in `cellseal/conformance` tests an implementation.
+ * A store updates; it never inserts a record, and it never sees a key or a plaintext.
+ * A lock that somebody else holds is told as `StoreBusyError`; any other error is passed on as it is.
+ */
+export interface RecordStore extends JobStore {
+  readonly abilities: StoreAbilities;
+  /** One page in key order, by keyset: never by offset. */
+  page(layout: TableLayout, request: PageRequest): MaybePromise<Page>;
+  /** The records with these keys that are still there, with what they hold now. */
+  reread(layout: TableLayout, keys: readonly RecordKey[]): MaybePromise<readonly StoredRecord[]>;
+  /** Swaps, quarantine and job record: together where the store has transactions. */
+  commit(layout: TableLayout, chunk: Chunk): MaybePromise<ChunkOutcome>;
+  /** Counts by key tag, ignoring every checkpoint, in the tables' order. */
+  census(layouts: readonly TableLayout[]): MaybePromise<readonly TableCount[]>;
+  estimate(layout: TableLayout): MaybePromise<RecordEstimate>;
+}

@@ -1,0 +1,113 @@
+import type { Attribute, IdPart } from './attribute.js';
+import type { Bytes } from './bytes.js';
+import type { CellForm } from './ports/record-store.js';
+import type { Attributes, RecordId, Table } from './table.js';
+
+declare const sealed: unique symbol;
+
+/** A cell as text. Store it as it is. */
+export type Cell = string & { readonly [sealed]: 'cell' };
+/** A cell as bytes. */
+export type BinaryCell = Bytes & { readonly [sealed]: 'cell' };
+
+type CellOf<Form extends CellForm> = Form extends 'binary' ? BinaryCell : Cell;
+
+/** The TypeScript type of an attribute's value. */
+export type ValueOf<A> = A extends Attribute<infer Value, CellForm, boolean> ? Value : never;
+type FormOf<A> = A extends Attribute<unknown, infer Form, boolean> ? Form : never;
+type HidesNull<A> = A extends Attribute<unknown, CellForm, infer Hides> ? Hides : never;
+
+type PartsOf<Id extends RecordId> = Id extends readonly IdPart[] ? Id[number] : Id;
+type PartValue<P> = P extends IdPart<string, infer Value> ? Value : never;
+type IdOf<Id extends RecordId> = {
+  readonly [P in PartsOf<Id> as P extends IdPart<infer Name> ? Name : never]: PartValue<P>;
+};
+
+/** Whether any attribute of the table is bound to its record: then an id is wanted at compile time. */
+type WantsId<T extends Table> =
+  T extends Table<RecordId, infer A, IdPart | undefined, infer Bind>
+    ? {
+        [K in keyof A]: A[K] extends Attribute<unknown, CellForm, boolean, infer B>
+          ? B extends undefined
+            ? Bind
+            : B
+          : Bind;
+      }[keyof A] extends 'column'
+      ? false
+      : true
+    : true;
+
+/** The properties that identify a record of the table. */
+export type RecordIdOf<T extends Table> = T extends Table<infer Id> ? IdOf<Id> : never;
+type AttributesOf<T extends Table> = T extends Table<RecordId, infer A> ? A : Attributes;
+
+/** What `encryptRecord` takes: the record's id, any of the attributes, and anything else beside them. */
+export type RecordInput<T extends Table> = {
+  readonly [K in keyof AttributesOf<T>]?: ValueOf<AttributesOf<T>[K]> | null | undefined;
+} & (WantsId<T> extends true ? RecordIdOf<T> : Partial<RecordIdOf<T>>);
+
+/** What `encryptRecord` gives back for a record of type `R`: cells in place of the attributes' values, the rest as it was. */
+export type EncryptedRecord<T extends Table, R> = {
+  [K in keyof R as K extends keyof AttributesOf<T> ? never : K]: R[K];
+} & {
+  [K in keyof AttributesOf<T> as K extends keyof R ? K : never]: K extends keyof R
+    ? EncryptedValue<AttributesOf<T>[K], R[K]>
+    : never;
+};
+
+type EncryptedValue<A, V> =
+  | ([V] extends [null | undefined] ? never : CellOf<FormOf<A>>)
+  | (null extends V ? (HidesNull<A> extends true ? CellOf<FormOf<A>> : null) : never)
+  | Extract<V, undefined>;
+
+/** What `decryptRecord` takes: a row as the database gives it, or a projection of one. */
+export type StoredInput<T extends Table> = {
+  readonly [K in keyof AttributesOf<T>]?: unknown;
+};
+
+/** What `decryptRecord` gives back for a row of type `R`: the declared types in place of the cells, the rest as it was. */
+export type DecryptedRecord<T extends Table, R> = {
+  [K in keyof R as K extends keyof AttributesOf<T> ? never : K]: R[K];
+} & {
+  [K in keyof AttributesOf<T> as K extends keyof R ? K : never]: K extends keyof R
+    ? DecryptedValue<AttributesOf<T>[K], R[K]>
+    : never;
+};
+
+type DecryptedValue<A, V> =
+  | ([V] extends [null | undefined] ? never : ValueOf<A>)
+  | (null extends V ? null : HidesNull<A> extends true ? null : never)
+  | (unknown extends V ? never : Extract<V, undefined>);
+
+/** A record of the table as the application sees it, with every attribute. */
+export type RecordOf<T extends Table> = RecordIdOf<T> & {
+  readonly [K in keyof AttributesOf<T>]: ValueOf<AttributesOf<T>[K]> | null;
+};
+
+/** A record of the table as the database holds it, with every attribute. */
+export type StoredOf<T extends Table> = RecordIdOf<T> & {
+  readonly [K in keyof AttributesOf<T>]:
+    | CellOf<FormOf<AttributesOf<T>[K]>>
+    | (HidesNull<AttributesOf<T>[K]> extends true ? never : null);
+};
+
+/** The attributes' names. */
+export type AttributeName<T extends Table> = keyof AttributesOf<T> & string;
+/** An attribute of the table, by its name. */
+export type AttributeNamed<T extends Table, K extends AttributeName<T>> = AttributesOf<T>[K];
+/** The stored form of one of its cells. */
+export type CellNamed<T extends Table, K extends AttributeName<T>> = CellOf<FormOf<AttributesOf<T>[K]>>;
+
+/** The last argument of the functions over records: `{ tenant }` is wanted where the definition has one. */
+export type RecordArguments<T extends Table, More = object> =
+  T extends Table<RecordId, Attributes, infer Tenant>
+    ? [Tenant] extends [IdPart]
+      ? [options: TenantOptions<Tenant> & More]
+      : [options?: More]
+    : [options?: More];
+
+/** Whose records they are. */
+export interface TenantOptions<Tenant = IdPart> {
+  /** From the authenticated caller, never from the row. */
+  readonly tenant: PartValue<Tenant>;
+}

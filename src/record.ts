@@ -1,0 +1,186 @@
+import { type CellPlace, cellPlace, openValue, sealValue } from './cell.js';
+import { settleAll } from './concurrency.js';
+import type { ContextValue } from './envelope/index.js';
+import { DefinitionError, InvalidValueError } from './errors.js';
+import type { Keyring } from './keyring/index.js';
+import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY } from './limits.js';
+import type { MaybePromise } from './maybe.js';
+import { contextRecord, contextTenant, idValues } from './record-id.js';
+import type {
+  AttributeName,
+  AttributeNamed,
+  CellNamed,
+  DecryptedRecord,
+  EncryptedRecord,
+  RecordArguments,
+  RecordIdOf,
+  RecordInput,
+  StoredInput,
+  TenantOptions,
+  ValueOf,
+} from './record-types.js';
+import { type Table, bindingOf } from './table.js';
+
+/** The options of the functions that take many records. */
+export interface ManyOptions {
+  /** Records under way at once, 1 to 1,024. Default: 32. */
+  readonly concurrency?: number;
+}
+
+/**
+ * Encrypts the attributes of a record: ready to INSERT or to UPDATE. Whole records and patches alike: an attribute that
+ * is `undefined` or not there stays so, `null` stays `null` (unless the attribute hides its nulls), and all other
+ * properties pass through. Gives back a new plain object.
+ *
+ * @throws MissingRecordIdError, MissingTenantError, InvalidContextError: what the cells are bound to is missing or is none.
+ * @throws InvalidValueError, ValueTooLongError, AlreadyACellError: a value is not the attribute's.
+ * @throws NoActiveKeyError: the keyring has no active data key.
+ */
+export async function encryptRecord<T extends Table, const R extends RecordInput<T>>(
+  definition: T,
+  record: R,
+  keyring: Keyring,
+  ...options: RecordArguments<T>
+): Promise<EncryptedRecord<T, R>> {
+  const tenant = tenantOf(options);
+  return (await mapAttributes(definition, record, tenant, (place, value) => {
+    if (value === null && !place.attribute.spec.hideNull) return null;
+    return sealValue(keyring, place, value);
+  })) as EncryptedRecord<T, R>;
+}
+
+/**
+ * Decrypts the attributes of a row, or of a projection of one: the reverse of {@link encryptRecord}. The id must be
+ * among the columns, because the cells are bound to it.
+ *
+ * @throws CellRefusedError (one of its classes) if a cell is refused. A value that is no cell is an error, never handed back.
+ * @throws MissingRecordIdError, MissingTenantError, InvalidContextError: what the cells are bound to is missing or is none.
+ */
+export async function decryptRecord<T extends Table, const R extends StoredInput<T>>(
+  definition: T,
+  row: R,
+  keyring: Keyring,
+  ...options: RecordArguments<T>
+): Promise<DecryptedRecord<T, R>> {
+  const tenant = tenantOf(options);
+  return (await mapAttributes(definition, row, tenant, (place, stored) =>
+    stored === null ? null : openValue(keyring, place, stored),
+  )) as DecryptedRecord<T, R>;
+}
+
+/** Many records, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
+export async function encryptRecords<T extends Table, const R extends RecordInput<T>>(
+  definition: T,
+  records: Iterable<R>,
+  keyring: Keyring,
+  ...options: RecordArguments<T, ManyOptions>
+): Promise<PromiseSettledResult<EncryptedRecord<T, R>>[]> {
+  const one = options as unknown as RecordArguments<T>;
+  return settleAll([...records], concurrencyOf(options), (record) =>
+    encryptRecord(definition, record, keyring, ...one),
+  );
+}
+
+/** Many rows, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
+export async function decryptRecords<T extends Table, const R extends StoredInput<T>>(
+  definition: T,
+  rows: Iterable<R>,
+  keyring: Keyring,
+  ...options: RecordArguments<T, ManyOptions>
+): Promise<PromiseSettledResult<DecryptedRecord<T, R>>[]> {
+  const one = options as unknown as RecordArguments<T>;
+  return settleAll([...rows], concurrencyOf(options), (row) =>
+    decryptRecord(definition, row, keyring, ...one),
+  );
+}
+
+/**
+ * Encrypts one value. `id` names the record that the cell will stand in; it may be empty where the attribute is bound to
+ * its column. Throws as {@link encryptRecord} does; a null that is not hidden is refused: it has no cell.
+ */
+export async function encryptCell<T extends Table, K extends AttributeName<T>>(
+  definition: T,
+  attribute: K,
+  value: ValueOf<AttributeNamed<T, K>> | null,
+  id: Partial<RecordIdOf<T>>,
+  keyring: Keyring,
+  ...options: RecordArguments<T>
+): Promise<CellNamed<T, K>> {
+  const place = placeOf(definition, attribute, id, tenantOf(options));
+  if (value === undefined || (value === null && !place.attribute.spec.hideNull)) {
+    throw new InvalidValueError('A null that is not hidden has no cell: store null.', { ...place.where });
+  }
+  return (await sealValue(keyring, place, value)) as CellNamed<T, K>;
+}
+
+/** Decrypts one cell: the reverse of {@link encryptCell}. Throws as {@link decryptRecord} does. */
+export async function decryptCell<T extends Table, K extends AttributeName<T>>(
+  definition: T,
+  attribute: K,
+  cell: string | Uint8Array,
+  id: Partial<RecordIdOf<T>>,
+  keyring: Keyring,
+  ...options: RecordArguments<T>
+): Promise<ValueOf<AttributeNamed<T, K>> | null> {
+  const place = placeOf(definition, attribute, id, tenantOf(options));
+  return (await openValue(keyring, place, cell)) as ValueOf<AttributeNamed<T, K>> | null;
+}
+
+/** A copy of the record in which `change` has replaced the attributes that are there. */
+async function mapAttributes(
+  definition: Table,
+  record: object,
+  tenantGiven: unknown,
+  change: (place: CellPlace, value: unknown) => MaybePromise<unknown>,
+): Promise<Record<string, unknown>> {
+  const copy: Record<string, unknown> = { ...record };
+  const where = { table: definition.name };
+  const tenant = contextTenant(definition, tenantGiven, where);
+  const values = idValues(definition, record);
+  let bound: ContextValue | undefined;
+  const present = Object.entries(definition.encrypt).filter(
+    ([name]) => Object.hasOwn(copy, name) && copy[name] !== undefined,
+  );
+
+  // Every place is known, and every argument refused, before the first value is touched.
+  const places = present.map(([column, attribute]) => {
+    if (bindingOf(definition, attribute) === 'record')
+      bound ??= contextRecord(definition, values, { ...where, column });
+    return cellPlace(
+      definition,
+      column,
+      attribute,
+      bindingOf(definition, attribute) === 'record' ? bound : undefined,
+      tenant,
+    );
+  });
+  const changed = await Promise.all(
+    places.map(async (place) => change(place, copy[place.where.column as string])),
+  );
+  places.forEach((place, i) => {
+    copy[place.where.column as string] = changed[i];
+  });
+  return copy;
+}
+
+function placeOf(definition: Table, column: string, id: object, tenantGiven: unknown): CellPlace {
+  const where = { table: definition.name, column };
+  const attribute = Object.hasOwn(definition.encrypt, column) ? definition.encrypt[column] : undefined;
+  if (!attribute) throw new DefinitionError('The table encrypts no attribute of this name.', where);
+  const tenant = contextTenant(definition, tenantGiven, where);
+  const record =
+    bindingOf(definition, attribute) === 'record'
+      ? contextRecord(definition, idValues(definition, id), where)
+      : undefined;
+  return cellPlace(definition, column, attribute, record, tenant);
+}
+
+function tenantOf(options: readonly unknown[]): unknown {
+  return (options[0] as Partial<TenantOptions> | undefined)?.tenant;
+}
+
+function concurrencyOf(options: readonly unknown[]): number {
+  const { concurrency = DEFAULT_CONCURRENCY } = (options[0] as ManyOptions | undefined) ?? {};
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return concurrency;
+  throw new DefinitionError('concurrency is a whole number from 1 to 1,024.');
+}

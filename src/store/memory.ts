@@ -1,0 +1,282 @@
+/**
+ * Stores in memory: for tests, for examples, and as the shortest complete adapter to read before writing one.
+ *
+ * @packageDocumentation
+ */
+import { type Bytes, copyBytes, equalBytes, hex, isUint8Array } from '../bytes.js';
+import { KeyringLimitError, StoreUnfitError } from '../errors.js';
+import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
+import type { JobWrite, QuarantineEntry } from '../ports/job-store.js';
+import type { KeyringStore, StoredKeyring } from '../ports/keyring-store.js';
+import type {
+  Chunk,
+  ChunkOutcome,
+  KeyColumn,
+  Page,
+  PageRequest,
+  RecordKey,
+  RecordStore,
+  RecordSwap,
+  StoredRecord,
+  TableCount,
+  TableLayout,
+} from '../ports/record-store.js';
+
+/** A keyring that is gone with the process. */
+export function memoryKeyring(): KeyringStore {
+  let newest: StoredKeyring | undefined;
+  return {
+    read(maxBytes) {
+      if (newest && newest.document.length > maxBytes)
+        throw new KeyringLimitError('A keyring document has at most 1 MiB.');
+      return newest && { ...newest, document: copyBytes(newest.document) };
+    },
+    write(next) {
+      if (next.revision !== (newest?.revision ?? 0) + 1) return false;
+      newest = { ...next, document: copyBytes(next.document) };
+      return true;
+    },
+  };
+}
+
+/** A row as the application writes it: properties by the names of the definition. */
+export type MemoryRow = Readonly<Record<string, unknown>>;
+
+/** A table's definition, as far as this store needs it. */
+export interface MemoryTable {
+  readonly layout: TableLayout;
+}
+
+/** Records in memory, with what an application does to them beside a rotation. All of it is synchronous. */
+export interface MemoryRecords extends RecordStore {
+  /** Adds a row. Throws `StoreUnfitError` if its id is missing or taken. */
+  insert(table: MemoryTable, row: MemoryRow): void;
+  /** Changes columns of the row with this id; returns whether there was one. */
+  update(table: MemoryTable, id: MemoryRow, changes: MemoryRow): boolean;
+  /** Removes the row with this id; returns whether there was one. */
+  remove(table: MemoryTable, id: MemoryRow): boolean;
+  /** The row with this id. */
+  get(table: MemoryTable, id: MemoryRow): MemoryRow | undefined;
+  /** All rows, in key order. */
+  rows(table: MemoryTable): readonly MemoryRow[];
+}
+
+/** Makes an empty store. Tables need no declaration. */
+export function memoryRecords(): MemoryRecords {
+  const tables = new Map<string, MemoryRows>();
+  const jobs = new Map<string, string>();
+  const quarantine = new Map<string, Map<string, QuarantineEntry>>();
+
+  const rowsOf = ({ name }: TableLayout): MemoryRows => {
+    const known = tables.get(name);
+    if (known) return known;
+    const rows = new MemoryRows();
+    tables.set(name, rows);
+    return rows;
+  };
+
+  const writeJob = ({ id, previous, next, forgetQuarantine }: JobWrite): boolean => {
+    if (jobs.get(id) !== previous) return false;
+    jobs.set(id, next);
+    if (forgetQuarantine) quarantine.delete(id);
+    return true;
+  };
+
+  const isCurrent = (layout: TableLayout, { key, cells }: RecordSwap): boolean => {
+    const row = rowsOf(layout).get(key);
+    return row !== undefined && cells.every(({ cell, old }) => sameCell(row[nameOf(layout, cell)], old));
+  };
+
+  return {
+    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
+
+    page(layout, request) {
+      return rowsOf(layout).page(layout, request);
+    },
+
+    reread(layout, keys) {
+      const rows = rowsOf(layout);
+      return keys.flatMap((key) => {
+        const row = rows.get(key);
+        return row ? [storedRecord(layout, key, row)] : [];
+      });
+    },
+
+    // Not one await: what is swapped, quarantined and checkpointed here is one step for everybody else.
+    commit(layout: TableLayout, { swaps, quarantine: refused, job }: Chunk): ChunkOutcome {
+      const swapped = swaps.map((swap) => isCurrent(layout, swap));
+      const write = job(swapped);
+      if (!writeJob(write)) return { committed: false };
+      swaps.forEach(({ key, cells }, i) => {
+        if (!swapped[i]) return;
+        const changes = Object.fromEntries(
+          cells.map(({ cell, new: fresh }) => [nameOf(layout, cell), fresh]),
+        );
+        rowsOf(layout).put(key, { ...rowsOf(layout).get(key), ...changes });
+      });
+      const held = quarantine.get(write.id) ?? new Map<string, QuarantineEntry>();
+      for (const entry of refused) held.set(JSON.stringify([entry.table, entry.key, entry.column]), entry);
+      quarantine.set(write.id, held);
+      return { committed: true, swapped };
+    },
+
+    census(layouts) {
+      return layouts.map((layout) => countTable(layout, rowsOf(layout)));
+    },
+
+    estimate(layout) {
+      return { records: rowsOf(layout).size, source: 'count' };
+    },
+
+    readJob: (id) => jobs.get(id),
+    writeJob,
+    listQuarantine: (id) => [...(quarantine.get(id)?.values() ?? [])],
+
+    insert({ layout }, row) {
+      const key = keyOf(layout, row);
+      if (rowsOf(layout).get(key))
+        throw new StoreUnfitError('There is a record with this id already.', { table: layout.name });
+      rowsOf(layout).put(key, { ...row });
+    },
+    update({ layout }, id, changes) {
+      const key = keyOf(layout, id);
+      const row = rowsOf(layout).get(key);
+      if (row) rowsOf(layout).put(key, { ...row, ...changes });
+      return row !== undefined;
+    },
+    remove: ({ layout }, id) => rowsOf(layout).remove(keyOf(layout, id)),
+    get: ({ layout }, id) => rowsOf(layout).get(keyOf(layout, id)),
+    rows: ({ layout }) => rowsOf(layout).all(),
+  };
+}
+
+type KeyPart = string | bigint;
+
+/** The rows of one table, in key order. */
+class MemoryRows {
+  readonly #rows = new Map<RecordKey, MemoryRow>();
+  readonly #order: RecordKey[] = [];
+
+  get size(): number {
+    return this.#order.length;
+  }
+
+  get(key: RecordKey): MemoryRow | undefined {
+    return this.#rows.get(key);
+  }
+
+  all(): MemoryRow[] {
+    return this.#order.map((key) => this.#rows.get(key) as MemoryRow);
+  }
+
+  put(key: RecordKey, row: MemoryRow): void {
+    if (!this.#rows.has(key)) this.#order.splice(this.#after(key), 0, key);
+    this.#rows.set(key, row);
+  }
+
+  remove(key: RecordKey): boolean {
+    if (!this.#rows.delete(key)) return false;
+    this.#order.splice(this.#after(key) - 1, 1);
+    return true;
+  }
+
+  page(layout: TableLayout, { after, maxRecords, maxBytes }: PageRequest): Page {
+    const records: StoredRecord[] = [];
+    let bytes = 0;
+    const start = after === undefined ? 0 : this.#after(after);
+    for (const key of this.#order.slice(start, start + maxRecords)) {
+      const record = storedRecord(layout, key, this.#rows.get(key) as MemoryRow);
+      bytes += record.cells.reduce<number>((sum, cell) => sum + sizeOf(cell), 0);
+      if (records.length > 0 && bytes > maxBytes) break;
+      records.push(record);
+    }
+    return { records, next: records.at(-1)?.key, done: start + records.length >= this.#order.length };
+  }
+
+  /** How many keys are not greater: the place after `key`, whether it is there or not. */
+  #after(key: RecordKey): number {
+    const wanted = decodeKey(key);
+    let low = 0;
+    let high = this.#order.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareKeys(decodeKey(this.#order[middle] as RecordKey), wanted) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function storedRecord(layout: TableLayout, key: RecordKey, row: MemoryRow): StoredRecord {
+  return {
+    key,
+    id: layout.key.map(({ name }) => row[name]),
+    ...(layout.tenant ? { tenant: row[layout.tenant.name] } : {}),
+    cells: layout.cells.map(({ attribute }) => row[attribute] ?? null),
+  };
+}
+
+function nameOf(layout: TableLayout, cell: number): string {
+  return (layout.cells[cell] as TableLayout['cells'][number]).attribute;
+}
+
+function sameCell(found: unknown, old: string | Bytes): boolean {
+  if (typeof old === 'string') return found === old;
+  return isUint8Array(found) && equalBytes(found, old);
+}
+
+function sizeOf(cell: unknown): number {
+  return typeof cell === 'string' || isUint8Array(cell) ? cell.length : 0;
+}
+
+function keyOf(layout: TableLayout, row: MemoryRow): RecordKey {
+  const parts = layout.key.map((part) => keyPart(layout, part, row[part.name]));
+  return JSON.stringify(
+    parts.map((part) => (typeof part === 'bigint' ? { integer: part.toString() } : part)),
+  );
+}
+
+function keyPart({ name: table }: TableLayout, { type }: KeyColumn, value: unknown): KeyPart {
+  if (
+    type === 'integer' &&
+    (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'string')
+  )
+    return BigInt(value);
+  if (typeof value === 'string') return type === 'uuid' ? value.toLowerCase().replaceAll('-', '') : value;
+  if (isUint8Array(value)) return hex(value);
+  throw new StoreUnfitError('A row has no id, or one that is not as its table declares it.', { table });
+}
+
+function decodeKey(key: RecordKey): KeyPart[] {
+  const parts = JSON.parse(key) as (string | { integer: string })[];
+  return parts.map((part) => (typeof part === 'string' ? part : BigInt(part.integer)));
+}
+
+function compareKeys(left: readonly KeyPart[], right: readonly KeyPart[]): number {
+  for (let i = 0; i < left.length; i++) {
+    const [a, b] = [left[i] as KeyPart, right[i] as KeyPart];
+    if (a !== b) return a < b ? -1 : 1;
+  }
+  return 0;
+}
+
+function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
+  const tags: Record<string, number> = {};
+  let notCells = 0;
+  for (const row of rows.all()) {
+    for (const { attribute, form } of layout.cells) {
+      const cell = row[attribute] ?? null;
+      if (cell === null) continue;
+      const tag = tagOf(cell, form);
+      if (tag === undefined) notCells++;
+      else tags[tag] = (tags[tag] ?? 0) + 1;
+    }
+  }
+  return { table: layout.name, records: rows.size, tags, notCells };
+}
+
+function tagOf(cell: unknown, form: 'text' | 'binary'): string | undefined {
+  if (form === 'binary') return isUint8Array(cell) ? keyTagOfBytes(cell) : undefined;
+  const tag = typeof cell === 'string' ? cell.slice(0, KEY_TAG_CHARACTERS) : '';
+  return parseKeyTag(tag) && tag;
+}

@@ -1,0 +1,47 @@
+import { parseKeyTag } from '../key-tag.js';
+import { type Census, type OpenedKeyring, type TableCensus, issueCensus } from '../keyring/index.js';
+import type { RecordStore, TableCount } from '../ports/record-store.js';
+import type { Schema } from '../schema.js';
+import { type SweepEnvironment, step } from './steps.js';
+
+/** Counts the cells of every table by key: the authority, whatever a checkpoint says. */
+export async function countCells(
+  environment: SweepEnvironment,
+  opened: OpenedKeyring,
+  schema: Schema,
+  records: RecordStore,
+): Promise<Census> {
+  await step(environment, 'keyring.refresh', () => opened.refresh());
+  const { keyringId, revision } = opened.document;
+  const layouts = schema.tables.map(({ layout }) => layout);
+  const counts = await step(environment, 'census', () => records.census(layouts));
+  const tables = counts.map(tableCensus);
+  return issueCensus({
+    keyringId,
+    revision,
+    countedAt: new Date(environment.clock.wallMs()),
+    tables,
+    records: sum(tables.map((table) => table.records)),
+    cells: addUp(tables.flatMap((table) => Object.entries(table.cells))),
+    notCells: sum(tables.map((table) => table.notCells)),
+  });
+}
+
+function tableCensus({ table, records, tags, notCells }: TableCount): TableCensus {
+  const byKey = Object.entries(tags).map(([tag, cells]): [string, number] => {
+    const parsed = parseKeyTag(tag);
+    if (!parsed) throw new TypeError('A record store counted under something that is no key tag.');
+    return [parsed.keyId, cells];
+  });
+  return Object.freeze({ table, records, cells: addUp(byKey), notCells });
+}
+
+function addUp(entries: readonly (readonly [string, number])[]): Readonly<Record<string, number>> {
+  const totals: Record<string, number> = {};
+  for (const [keyId, cells] of entries) totals[keyId] = (totals[keyId] ?? 0) + cells;
+  return Object.freeze(totals);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

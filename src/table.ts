@@ -1,0 +1,173 @@
+import { type Attribute, type Binding, type IdPart, assertBinding } from './attribute.js';
+import { isWellFormed, utf8 } from './bytes.js';
+import { cellKeyInfo } from './cipher/index.js';
+import { encodeContext } from './envelope/index.js';
+import { CellsealError, DefinitionError } from './errors.js';
+import { MAX_CONTEXT_FIELD_BYTES } from './limits.js';
+import type { CellColumn, KeyColumn, TableLayout } from './ports/record-store.js';
+import { SUITE_1 } from './suite.js';
+
+/** The attributes of a table, by name. */
+export type Attributes = Readonly<Record<string, Attribute>>;
+/** The id of a table's records: one part, or several in an order that never changes. */
+export type RecordId = IdPart | readonly [IdPart, ...IdPart[]];
+
+/** What {@link table} takes. */
+export interface TableOptions<
+  Id extends RecordId,
+  A extends Attributes,
+  Tenant extends IdPart | undefined,
+  Bind extends Binding,
+> {
+  /** The table in the database, for record stores: `'clients'` or `'crm.clients'`; an array where a name contains a dot. Default: the table's name. */
+  readonly from?: string | readonly string[];
+  /** What identifies a record: {@link uuid}, {@link text}, {@link integer} or {@link bytes} with a name, or several of them. */
+  readonly record: Id;
+  /** For tables whose records belong to tenants: the type of a tenant, and the column in which a sweep finds it. Default: none. */
+  readonly tenant?: Tenant;
+  /** What cells are bound to. `'column'`, where the database assigns the id, lets a cell be moved to another record unnoticed. Default: `'record'`. */
+  readonly bind?: Bind;
+  /** The attributes that are encrypted, by name. The names are bound into every cell: they stay when a column is renamed. */
+  readonly encrypt: A;
+}
+
+/** A table's definition: what is encrypted, how, and what it is bound to. It decides; a cell never does. */
+export interface Table<
+  Id extends RecordId = RecordId,
+  A extends Attributes = Attributes,
+  Tenant extends IdPart | undefined = IdPart | undefined,
+  Bind extends Binding = Binding,
+> {
+  /** The stable name that is bound into every cell. */
+  readonly name: string;
+  readonly record: Id;
+  readonly tenant: Tenant;
+  readonly bind: Bind;
+  readonly encrypt: A;
+  /** What record stores need to know of it. */
+  readonly layout: TableLayout;
+}
+
+/**
+ * Defines a table. `name` and the attributes' names are bound into every cell: choose them once; what the database
+ * calls its table and columns goes into `from` and `column`, and may change.
+ *
+ * @throws DefinitionError for a name that is empty, too long, doubled or contains a comma, and for options that contradict each other.
+ */
+export function table<
+  const Id extends RecordId,
+  const A extends Attributes,
+  const Tenant extends IdPart | undefined = undefined,
+  const Bind extends Binding = 'record',
+>(name: string, options: TableOptions<Id, A, Tenant, Bind>): Table<Id, A, Tenant, Bind> {
+  const { record, encrypt, bind = 'record' as Bind } = options;
+  const where = { table: name };
+  assertName(name, where);
+  assertBinding(bind);
+  const key = idParts(record).map(keyColumn);
+  const attributes = Object.entries(encrypt);
+  if (attributes.length === 0) throw new DefinitionError('A table encrypts at least one attribute.', where);
+  for (const [column, attribute] of attributes) {
+    assertName(column, { ...where, column });
+    if (typeof attribute?.spec !== 'object') {
+      throw new DefinitionError(
+        'An attribute is made by text(), json(), integer() and the like, without a name.',
+        { ...where, column },
+      );
+    }
+  }
+  const layout: TableLayout = Object.freeze({
+    name,
+    from: physicalPath(options.from ?? [name], where),
+    key,
+    ...(options.tenant ? { tenant: keyColumn(options.tenant) } : {}),
+    cells: attributes.map(
+      ([attribute, { column, form }]): CellColumn => ({ attribute, column: column ?? attribute, form }),
+    ),
+  });
+  assertDistinct(layout);
+  assertFitsInfo(name);
+  return Object.freeze({
+    name,
+    record,
+    tenant: options.tenant as Tenant,
+    bind,
+    encrypt: Object.freeze({ ...encrypt }),
+    layout,
+  });
+}
+
+/** What an attribute's cells are bound to. */
+export function bindingOf(definition: Table, attribute: Attribute): Binding {
+  return attribute.bind ?? definition.bind;
+}
+
+/** The parts of a record's id, in order. */
+export function idParts(record: RecordId): readonly IdPart[] {
+  return 'type' in record ? [record] : record;
+}
+
+function keyColumn({ name, column, type }: IdPart): KeyColumn {
+  if (type === undefined)
+    throw new DefinitionError('A record id is uuid(name), text(name), integer(name) or bytes(name).');
+  return { name, column, type };
+}
+
+function physicalPath(from: string | readonly string[], where: { table: string }): readonly string[] {
+  const path = typeof from === 'string' ? from.split('.') : [...from];
+  if (path.length === 0 || path.some((part) => part === '')) {
+    throw new DefinitionError('from is a table, or a schema and a table: no part is empty.', where);
+  }
+  return Object.freeze(path);
+}
+
+function assertName(name: string, where: { table: string; column?: string }): void {
+  const fits =
+    typeof name === 'string' &&
+    name !== '' &&
+    isWellFormed(name) &&
+    utf8(name).length <= MAX_CONTEXT_FIELD_BYTES;
+  if (!fits) throw new DefinitionError('A name is well-formed text of 1 to 1,024 bytes.', where);
+  if (where.column?.includes(',') || name === '__proto__') {
+    throw new DefinitionError(
+      'An attribute has no comma in its name (compound indexes join names with commas), and is not __proto__.',
+      where,
+    );
+  }
+}
+
+/** One property and one column for each thing. */
+function assertDistinct({ name, key, tenant, cells }: TableLayout): void {
+  // A tenant may be a part of the record's id: then it is that part, declared alike.
+  const isPart = key.some(
+    (part) => part.name === tenant?.name && part.column === tenant.column && part.type === tenant.type,
+  );
+  const others = tenant && !isPart ? [tenant] : [];
+  const names = [...key, ...others].map((part) => part.name).concat(cells.map((cell) => cell.attribute));
+  const columns = [...key, ...others].map((part) => part.column).concat(cells.map((cell) => cell.column));
+  for (const list of [names, columns]) {
+    const doubled = list.find((item, position) => list.indexOf(item) !== position);
+    if (doubled !== undefined) {
+      throw new DefinitionError(
+        'Two attributes, or an attribute and a part of the record id or the tenant, have one name or one column.',
+        {
+          table: name,
+          column: doubled,
+        },
+      );
+    }
+  }
+}
+
+/** A name that is too long for a key derivation is refused here, not at the first encryption (a tenant: when it is given). */
+function assertFitsInfo(name: string): void {
+  try {
+    cellKeyInfo(new Uint8Array(SUITE_1.keyIdBytes), encodeContext('scope', { table: name }));
+  } catch (error) {
+    if (!(error instanceof CellsealError)) throw error;
+    throw new DefinitionError(
+      'The table name is too long: with its label a key derivation takes 1,024 bytes.',
+      { table: name },
+    );
+  }
+}
