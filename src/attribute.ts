@@ -42,9 +42,13 @@ export interface Attribute<
   HidesNull extends boolean = boolean,
   Bind extends Binding | undefined = Binding | undefined,
 > {
+  /** Never there: it carries the type of the value. */
   readonly [valueType]?: Value;
+  /** Never there: it carries the stored form. */
   readonly [formOf]?: Form;
+  /** Never there: it carries whether nulls are hidden. */
   readonly [hidesNull]?: HidesNull;
+  /** Never there: it carries the binding. */
   readonly [bindingOf]?: Bind;
   /** @internal */
   readonly spec: ValueSpec;
@@ -60,6 +64,7 @@ export interface Attribute<
 
 /** A part of a record's id: made by {@link uuid}, {@link text}, {@link integer} and {@link bytes} with a name. */
 export interface IdPart<Name extends string = string, Value = unknown> {
+  /** Never there: it carries the type of the value. */
   readonly [valueType]?: Value;
   /** The property of a record that holds it. */
   readonly name: Name;

@@ -72,11 +72,19 @@ export type {
   RecordIdOf,
   RecordInput,
   RecordOf,
+  Sealed,
   StoredInput,
   StoredOf,
   TenantOptions,
   ValueOf,
 } from './record-types.js';
 export { type Schema, schema } from './schema.js';
-export type { StandardResult, StandardSchema } from './standard-schema.js';
+export type {
+  StandardFailure,
+  StandardProperties,
+  StandardResult,
+  StandardSchema,
+  StandardSuccess,
+  StandardTypes,
+} from './standard-schema.js';
 export { type Attributes, type RecordId, type Table, type TableOptions, table } from './table.js';

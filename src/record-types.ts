@@ -5,10 +5,16 @@ import type { Attributes, RecordId, Table } from './table.js';
 
 declare const sealed: unique symbol;
 
+/** Keeps a string that is no cell from being taken for one at compile time. */
+export interface Sealed {
+  /** Never there. */
+  readonly [sealed]: 'cell';
+}
+
 /** A cell as text. Store it as it is. */
-export type Cell = string & { readonly [sealed]: 'cell' };
+export type Cell = string & Sealed;
 /** A cell as bytes. */
-export type BinaryCell = Bytes & { readonly [sealed]: 'cell' };
+export type BinaryCell = Bytes & Sealed;
 
 type CellOf<Form extends CellForm> = Form extends 'binary' ? BinaryCell : Cell;
 

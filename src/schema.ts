@@ -3,6 +3,7 @@ import type { Table } from './table.js';
 
 /** Every table whose cells are under one keyring: what a rotation sweeps and a census counts. */
 export interface Schema {
+  /** In the order in which they are swept. */
   readonly tables: readonly Table[];
 }
 

@@ -40,9 +40,13 @@ export interface Table<
 > {
   /** The stable name that is bound into every cell. */
   readonly name: string;
+  /** What identifies its records. */
   readonly record: Id;
+  /** Where a sweep finds a record's tenant; `undefined` where the table has none. */
   readonly tenant: Tenant;
+  /** What its cells are bound to, unless an attribute says otherwise. */
   readonly bind: Bind;
+  /** Its encrypted attributes, by name. */
   readonly encrypt: A;
   /** What record stores need to know of it. */
   readonly layout: TableLayout;

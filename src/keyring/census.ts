@@ -4,6 +4,7 @@ import { CensusStaleError } from '../errors.js';
 export interface TableCensus {
   /** The table's name in its definition. */
   readonly table: string;
+  /** All of the table. */
   readonly records: number;
   /** Cells by the id of their key. A key that is not listed has none. */
   readonly cells: Readonly<Record<string, number>>;
@@ -17,11 +18,15 @@ export interface Census {
   readonly keyringId: string;
   /** The keyring's revision when the count began. A later change of the keyring makes the census stale. */
   readonly revision: number;
+  /** By the wall clock. */
   readonly countedAt: Date;
+  /** Each table of the schema, in its order. */
   readonly tables: readonly TableCensus[];
+  /** Over all tables. */
   readonly records: number;
   /** Cells by the id of their key, over all tables. A key that is not listed has none. */
   readonly cells: Readonly<Record<string, number>>;
+  /** Values in encrypted attributes that are no cells, over all tables. */
   readonly notCells: number;
 }
 

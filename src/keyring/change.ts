@@ -27,11 +27,15 @@ export interface AddKeyOptions {
 
 /** A key as anybody may see it. */
 export interface KeyInfo {
+  /** 26 characters of base32, derived from the key. */
   readonly keyId: string;
+  /** What it is for. */
   readonly kind: KeyKind;
   /** The tenant whose key it is, or `undefined`. */
   readonly tenant: ContextPart | undefined;
+  /** Where it is in its life. */
   readonly state: KeyState;
+  /** By the clock of the process that made it. */
   readonly createdAt: Date;
 }
 

@@ -5,6 +5,7 @@ declare const opaque: unique symbol;
 
 /** A key that only its engine can use: a `CryptoKey` in one engine, a `KeyObject` in another. */
 export interface OpaqueKey<Use extends string> {
+  /** Never there: it only keeps one kind of key from being taken for another. */
   readonly [opaque]?: Use;
 }
 /** Goes into HKDF: a root key, a data key, an index key, a slot's secret. */

@@ -21,6 +21,7 @@ export interface CellColumn {
   readonly attribute: string;
   /** The name in the database. */
   readonly column: string;
+  /** How its cells are stored. */
   readonly form: CellForm;
 }
 
@@ -45,6 +46,7 @@ export type Cursor = string;
 
 /** A record as a sweep sees it. */
 export interface StoredRecord {
+  /** What {@link RecordStore.reread} and {@link RecordSwap} name it by. */
   readonly key: RecordKey;
   /** The values of `layout.key`, in that order, as the database gives them: an integer may come as text. */
   readonly id: readonly unknown[];
@@ -64,9 +66,11 @@ export interface Page {
   readonly done: boolean;
 }
 
+/** Which page is wanted. */
 export interface PageRequest {
   /** `undefined`: from the beginning. */
   readonly after: Cursor | undefined;
+  /** At least 1. */
   readonly maxRecords: number;
   /** Over the cells' bytes; one record may exceed it. */
   readonly maxBytes: number;
@@ -76,19 +80,25 @@ export interface PageRequest {
 export interface CellSwap {
   /** Its position in `layout.cells`. */
   readonly cell: number;
+  /** What was read, to the byte. */
   readonly old: string | Bytes;
+  /** What takes its place. */
   readonly new: string | Bytes;
 }
 
 /** The swaps of one record: all of them, or none. */
 export interface RecordSwap {
+  /** As a page or a reread gave it. */
   readonly key: RecordKey;
+  /** At least one; all or none is swapped. */
   readonly cells: readonly CellSwap[];
 }
 
 /** What is committed together. */
 export interface Chunk {
+  /** One for each record that changes. */
   readonly swaps: readonly RecordSwap[];
+  /** Cells that were refused: noted, never changed. */
   readonly quarantine: readonly QuarantineEntry[];
   /**
    * Called once all swaps are made, with one answer for each, in their order: the job record that goes with them.
@@ -98,10 +108,21 @@ export interface Chunk {
 }
 
 /** What became of a chunk. */
-export type ChunkOutcome =
-  | { readonly committed: true; readonly swapped: readonly boolean[] }
-  /** The job record was not the expected one: nothing was written. */
-  | { readonly committed: false };
+export type ChunkOutcome = CommittedChunk | RefusedChunk;
+
+/** All of it was written. */
+export interface CommittedChunk {
+  /** It was. */
+  readonly committed: true;
+  /** For each swap, in order, whether the record still had the old bytes. */
+  readonly swapped: readonly boolean[];
+}
+
+/** The job record was not the expected one: nothing was written. */
+export interface RefusedChunk {
+  /** It was not. */
+  readonly committed: false;
+}
 
 /** What a store can do. */
 export interface StoreAbilities {
@@ -117,6 +138,7 @@ export interface StoreAbilities {
 export interface TableCount {
   /** The table's name in its definition. */
   readonly table: string;
+  /** All of the table. */
   readonly records: number;
   /** Cells by their 32-character key tag, for binary columns too. */
   readonly tags: Readonly<Record<string, number>>;
@@ -126,8 +148,10 @@ export interface TableCount {
 
 /** How many records a sweep will meet. */
 export interface RecordEstimate {
+  /** 0 or more. */
   readonly records: number;
   /** `count`: counted just now. `statistics`: what the database believes. */
+  /** How it is known. */
   readonly source: 'count' | 'statistics';
 }
 
@@ -137,6 +161,7 @@ export interface RecordEstimate {
  * A lock that somebody else holds is told as `StoreBusyError`; any other error is passed on as it is.
  */
 export interface RecordStore extends JobStore {
+  /** What it can do: a rotation refuses a store that cannot compare and swap. */
   readonly abilities: StoreAbilities;
   /** One page in key order, by keyset: never by offset. */
   page(layout: TableLayout, request: PageRequest): MaybePromise<Page>;
@@ -146,5 +171,6 @@ export interface RecordStore extends JobStore {
   commit(layout: TableLayout, chunk: Chunk): MaybePromise<ChunkOutcome>;
   /** Counts by key tag, ignoring every checkpoint, in the tables' order. */
   census(layouts: readonly TableLayout[]): MaybePromise<readonly TableCount[]>;
+  /** How many records a sweep of the table will meet, for progress only. */
   estimate(layout: TableLayout): MaybePromise<RecordEstimate>;
 }

@@ -22,6 +22,7 @@ export type { RotationLimits } from './rotate.js';
 
 /** What works on records takes a keyring and the store that holds them. */
 export interface RecordsOptions {
+  /** An open keyring whose cells the tables hold. */
   readonly keyring: Keyring;
   /** The store that holds the tables: `sqliteRecords(client)`, for instance. */
   readonly records: RecordStore;

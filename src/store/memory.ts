@@ -44,6 +44,7 @@ export type MemoryRow = Readonly<Record<string, unknown>>;
 
 /** A table's definition, as far as this store needs it. */
 export interface MemoryTable {
+  /** What `table()` made of it. */
   readonly layout: TableLayout;
 }
 

@@ -22,7 +22,9 @@ export type StepName = (typeof STEPS)[number];
 
 /** Called before and after every step. What it throws is thrown there. */
 export interface StepObserver {
+  /** Runs before the step. */
   before?(step: StepName): MaybePromise<void>;
+  /** Runs after the step has succeeded. */
   after?(step: StepName): MaybePromise<void>;
 }
 
