@@ -48,12 +48,12 @@ export function viewBytes(value: unknown): unknown {
   return isBuffer ? new Uint8Array(value as ArrayBuffer) : value;
 }
 
+/** Big-endian, 4 bytes. */
 export function u32(value: number): Bytes {
-  const out = new Uint8Array(4);
-  new DataView(out.buffer).setUint32(0, value);
-  return out;
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
+/** Big-endian, 8 bytes. */
 export function u64(value: number): Bytes {
   const out = new Uint8Array(8);
   new DataView(out.buffer).setBigUint64(0, BigInt(value));
@@ -114,11 +114,16 @@ export function hex(bytes: Uint8Array): string {
   return out;
 }
 
-/** The reverse of {@link hex}, for what {@link hex} wrote. */
+/** The reverse of {@link hex}, in either case; what is no digit counts as 0, so the caller has looked. */
 export function decodeHex(text: string): Bytes {
-  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
-    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
-  );
+  const out = new Uint8Array(text.length >> 1);
+  for (let i = 0; i < out.length; i++) out[i] = (digit(text, 2 * i) << 4) | digit(text, 2 * i + 1);
+  return out;
+}
+
+function digit(text: string, position: number): number {
+  const code = text.charCodeAt(position);
+  return code > 0x39 ? (code & 0x1f) + 9 : code & 0x0f; // A–F and a–f differ in a bit above
 }
 
 function radix(bits: number, alphabet: string): Radix {

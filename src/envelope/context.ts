@@ -38,9 +38,16 @@ const FIELD_TAGS = [
   ['extra', 5],
 ] as const;
 
-const LABEL = utf8('cellseal/context');
-const HEAD = concat(LABEL, Uint8Array.of(0x00, 0x01));
 const NUL = Uint8Array.of(0);
+
+/** "cellseal/context" ‖ 0x00 ‖ 0x01 ‖ item(0, purpose), for each purpose. */
+const HEADS: Readonly<Record<Purpose, Bytes>> = Object.freeze({
+  scope: head('scope'),
+  cell: head('cell'),
+  'det-scope': head('det-scope'),
+  'cell-det': head('cell-det'),
+  index: head('index'),
+});
 
 /** `u8 tag ‖ u8 type ‖ u32 length ‖ bytes` (docs/format.md §2). Empty values are the caller's to refuse. */
 export function encodeItem(tag: number, value: ContextValue, where: Where = {}): Bytes {
@@ -54,14 +61,14 @@ export function encodeIndexed(value: ContextValue): Bytes {
 
 /** Where a cell lives, as unambiguous bytes. */
 export function encodeContext(purpose: Purpose, fields: ContextFields, where: Where = {}): Bytes {
-  const items: Bytes[] = [];
+  const parts: Bytes[] = [];
   for (const [name, tag] of FIELD_TAGS) {
     const value = fields[name];
     if (value === undefined) continue;
     if (name !== 'extra') assertNotEmpty(value, where);
-    items.push(encodeItem(tag, value, where));
+    pushItem(parts, tag, value, MAX_CONTEXT_FIELD_BYTES, where);
   }
-  return concat(HEAD, encodeItem(0, purpose), Uint8Array.of(items.length), ...items);
+  return concat(HEADS[purpose], Uint8Array.of(parts.length / 2), ...parts);
 }
 
 /** `label ‖ 0x00 ‖ …`: an HKDF info, held to the 1,024 bytes that every WebCrypto takes. */
@@ -75,12 +82,23 @@ export function hkdfInfo(label: string, ...parts: readonly Uint8Array[]): Bytes 
   return info;
 }
 
+function head(purpose: Purpose): Bytes {
+  return concat(utf8('cellseal/context'), Uint8Array.of(0x00, 0x01), encodeItem(0, purpose));
+}
+
 function item(tag: number, value: ContextValue, maxBytes: number, where: Where): Bytes {
+  const parts: Bytes[] = [];
+  pushItem(parts, tag, value, maxBytes, where);
+  return concat(...parts);
+}
+
+/** An item as two parts, so that a context is put together in one go. */
+function pushItem(parts: Bytes[], tag: number, value: ContextValue, maxBytes: number, where: Where): void {
   const [type, bytes] = typedBytes(value, maxBytes, where);
   if (bytes.length > maxBytes) {
     throw new InvalidContextError('A record id, tenant or name is longer than 1,024 bytes.', where);
   }
-  return concat(Uint8Array.of(tag, type), u32(bytes.length), bytes);
+  parts.push(concat(Uint8Array.of(tag, type), u32(bytes.length)), bytes);
 }
 
 function typedBytes(value: ContextValue, maxBytes: number, where: Where): [type: number, bytes: Bytes] {
