@@ -474,6 +474,17 @@ const BLOCKED = {
     'Some records change faster than they can be swapped. Call rotate again when there is less traffic; what was done is done.',
 } as const;
 
+/** `self-check`: a new cell did not open to what went into it, so it was not written. A fault of this machine or its engine, never of the data. */
+export class SelfCheckError extends CellsealError {
+  override readonly code = 'self-check';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super('A new cell did not open again to what went into it, so nothing was written. Check this machine.', {
+      ...where,
+    });
+  }
+}
+
 /** `rotation-superseded`: another rotation of this keyring has taken over. It goes on; this one has stopped. */
 export class RotationSupersededError extends CellsealError {
   override readonly code = 'rotation-superseded';

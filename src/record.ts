@@ -36,7 +36,7 @@ export interface ManyOptions {
  * @throws InvalidValueError, ValueTooLongError, AlreadyACellError: a value is not the attribute's.
  * @throws NoActiveKeyError: the keyring has no active data key.
  */
-export async function encryptRecord<T extends Table, const R extends RecordInput<T>>(
+export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
   definition: T,
   record: R,
   keyring: Keyring,
@@ -56,7 +56,7 @@ export async function encryptRecord<T extends Table, const R extends RecordInput
  * @throws CellRefusedError (one of its classes) if a cell is refused. A value that is no cell is an error, never handed back.
  * @throws MissingRecordIdError, MissingTenantError, InvalidContextError: what the cells are bound to is missing or is none.
  */
-export async function decryptRecord<T extends Table, const R extends StoredInput<T>>(
+export async function decryptRecord<T extends Table, R extends StoredInput<T>>(
   definition: T,
   row: R,
   keyring: Keyring,
@@ -69,7 +69,7 @@ export async function decryptRecord<T extends Table, const R extends StoredInput
 }
 
 /** Many records, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
-export async function encryptRecords<T extends Table, const R extends RecordInput<T>>(
+export async function encryptRecords<T extends Table, R extends RecordInput<T>>(
   definition: T,
   records: Iterable<R>,
   keyring: Keyring,
@@ -82,7 +82,7 @@ export async function encryptRecords<T extends Table, const R extends RecordInpu
 }
 
 /** Many rows, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
-export async function decryptRecords<T extends Table, const R extends StoredInput<T>>(
+export async function decryptRecords<T extends Table, R extends StoredInput<T>>(
   definition: T,
   rows: Iterable<R>,
   keyring: Keyring,

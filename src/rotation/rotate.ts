@@ -148,9 +148,10 @@ class RotationRun {
   async #rewrite(definition: Table, found: readonly StoredRecord[]): Promise<RecordWork[]> {
     const { environment, opened } = this.#context;
     return step(environment, 'chunk.rewrite', async () => {
-      const outcomes = await settleAll(found, DEFAULT_CONCURRENCY, (record) =>
-        rewriteRecord(opened, definition, record),
-      );
+      const outcomes = await settleAll(found, DEFAULT_CONCURRENCY, async (record) => {
+        environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
+        return rewriteRecord(opened, definition, record);
+      });
       return outcomes.map((outcome) => {
         if (outcome.status === 'rejected') throw outcome.reason;
         return outcome.value;

@@ -1,10 +1,11 @@
 import type { Attribute } from '../attribute.js';
 import { type Bytes, equalBytes, isUint8Array } from '../bytes.js';
-import { type StoredCell, cellPlace, openFramed, sealFramed } from '../cell.js';
+import { type CellPlace, type StoredCell, cellPlace, openFramed, sealFramed } from '../cell.js';
 import type { ContextPart } from '../envelope/index.js';
-import { CellRefusedError, CellsealError } from '../errors.js';
+import { CellRefusedError, CellsealError, SelfCheckError } from '../errors.js';
 import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
+import type { MaybePromise } from '../maybe.js';
 import type { QuarantineEntry } from '../ports/job-store.js';
 import type { CellSwap, RecordSwap, StoredRecord } from '../ports/record-store.js';
 import { contextRecord, contextTenant } from '../record-id.js';
@@ -19,9 +20,6 @@ export interface RecordWork {
   /** Cells under their active key. */
   readonly current: number;
 }
-
-/** Bytes of a new cell that does not open to what went into it: a fault of this machine, never of the data. */
-class RewriteFault extends Error {}
 
 /** Opens what is not under its active key and seals it anew: framed bytes, from cell to cell. */
 export async function rewriteRecord(
@@ -67,20 +65,23 @@ async function rewriteCell(
   const framed = await openFramed(opened, place, stored);
   const fresh = await sealFramed(opened, place, framed);
   // Opened once as a reader will, before it takes the place of a cell that can be read.
-  await assertOpensTo(framed, openFramed(opened, place, fresh));
+  await assertOpensTo(framed, place, () => openFramed(opened, place, fresh));
   framed.fill(0);
   return fresh;
 }
 
-async function assertOpensTo(framed: Bytes, opening: PromiseLike<Bytes> | Bytes): Promise<void> {
+async function assertOpensTo(
+  framed: Bytes,
+  { where }: CellPlace,
+  open: () => MaybePromise<Bytes>,
+): Promise<void> {
   let again: Bytes;
   try {
-    again = await opening;
+    again = await open();
   } catch {
-    throw new RewriteFault('A new cell did not open again. Nothing was written; check this machine.');
+    throw new SelfCheckError(where); // not a refusal: the record's own cell has just opened
   }
-  if (!equalBytes(framed, again))
-    throw new RewriteFault('A new cell opened to something else. Nothing was written; check this machine.');
+  if (!equalBytes(framed, again)) throw new SelfCheckError(where);
   again.fill(0);
 }
 
