@@ -31,7 +31,7 @@ export abstract class CellsealError extends Error {
   declare readonly keyId?: string;
 
   /** @internal */
-  constructor(message: string, facts: Facts = {}) {
+  constructor(message: string, facts: Where | Facts = {}) {
     super(message);
     this.name = new.target.name;
     Object.defineProperty(this, 'name', { enumerable: false });
@@ -53,7 +53,7 @@ export class NotACellError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The stored value is not a cell: an encrypted attribute holds only what cellseal wrote. Find what writes past cellseal; plaintext is never handed back.',
-      { ...where },
+      where,
     );
   }
 }
@@ -65,9 +65,7 @@ export class UnknownSuiteError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The cell is of a suite that this version does not know. Update cellseal here, or find what wrote it.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -79,9 +77,7 @@ export class WrongModeError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       "The cell's mode is not the definition's. The definition decides: correct it, or find what wrote the cell.",
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -93,9 +89,7 @@ export class CellTooShortError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The cell is shorter than any cell can be. Check that the column is wide enough: some databases truncate.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -107,9 +101,7 @@ export class CellTooLongError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The cell is longer than its attribute allows. Raise maxBytes in the definition if it is genuine.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -121,7 +113,7 @@ export class UnknownKeyError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The keyring has no key with this id, also after reading it again. Is this the keyring that belongs to this database?',
-      { ...where },
+      where,
     );
   }
 }
@@ -131,9 +123,10 @@ export class KeyOfAnotherTenantError extends CellRefusedError {
   override readonly code = 'key-of-another-tenant';
   /** @internal */
   constructor(where: Where = {}) {
-    super("The cell's key belongs to another tenant. The tenant must come from the authenticated caller.", {
-      ...where,
-    });
+    super(
+      "The cell's key belongs to another tenant. The tenant must come from the authenticated caller.",
+      where,
+    );
   }
 }
 
@@ -144,7 +137,7 @@ export class SuspendedKeyError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The key is suspended. If the cell is genuine, put the key back with resumeKey and rotate again before suspending it.',
-      { ...where },
+      where,
     );
   }
 }
@@ -156,9 +149,7 @@ export class DestroyedKeyError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The key was destroyed: what is under it cannot be read again. Only a backup of the keyring could help.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -173,7 +164,7 @@ export class AuthenticationError extends CellRefusedError {
   constructor(where: Where = {}) {
     super(
       'The cell does not authenticate: it was altered, moved from another record, column or table, or is not of this definition.',
-      { ...where },
+      where,
     );
   }
 }
@@ -185,7 +176,7 @@ export class DefinitionError extends CellsealError {
   override readonly code = 'definition';
   /** @internal */
   constructor(rule: string, where: Where = {}) {
-    super(rule, { ...where });
+    super(rule, where);
   }
 }
 
@@ -198,7 +189,7 @@ export class InvalidValueError extends CellsealError {
   declare readonly received?: string;
   /** @internal */
   constructor(rule: string, facts: Where & { expected?: string; received?: string } = {}) {
-    super(rule, { ...facts });
+    super(rule, facts);
   }
 }
 
@@ -223,9 +214,7 @@ export class AlreadyACellError extends CellsealError {
   constructor(where: Where = {}) {
     super(
       'The value to encrypt is a cell already: nothing is encrypted twice. Decrypt the record first, or leave it out.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -251,9 +240,7 @@ export class MissingTenantError extends CellsealError {
   constructor(where: Where = {}) {
     super(
       'The table belongs to tenants: pass { tenant } from the authenticated caller, never from the row.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -263,7 +250,7 @@ export class InvalidContextError extends CellsealError {
   override readonly code = 'invalid-context';
   /** @internal */
   constructor(rule: string, where: Where = {}) {
-    super(rule, { ...where });
+    super(rule, where);
   }
 }
 
@@ -392,7 +379,7 @@ export class KeyStateError extends CellsealError {
   declare readonly state: string;
   /** @internal */
   constructor(rule: string, where: Where & { state: string }) {
-    super(rule, { ...where });
+    super(rule, where);
   }
 }
 
@@ -403,9 +390,7 @@ export class NoActiveKeyError extends CellsealError {
   constructor(where: Where = {}) {
     super(
       'The keyring has no active data key here. Add one with addKey and make it active with activateKey.',
-      {
-        ...where,
-      },
+      where,
     );
   }
 }
@@ -442,9 +427,10 @@ export class CensusStaleError extends CellsealError {
 export class StoreBusyError extends CellsealError {
   override readonly code = 'store-busy';
   constructor(where: Where = {}) {
-    super('The database is locked by another writer. Try again later; for SQLite, set PRAGMA busy_timeout.', {
-      ...where,
-    });
+    super(
+      'The database is locked by another writer. Try again later; for SQLite, set PRAGMA busy_timeout.',
+      where,
+    );
   }
 }
 
@@ -452,7 +438,7 @@ export class StoreBusyError extends CellsealError {
 export class StoreUnfitError extends CellsealError {
   override readonly code = 'store-unfit';
   constructor(rule: string, where: Where = {}) {
-    super(rule, { ...where });
+    super(rule, where);
   }
 }
 
@@ -479,9 +465,10 @@ export class SelfCheckError extends CellsealError {
   override readonly code = 'self-check';
   /** @internal */
   constructor(where: Where = {}) {
-    super('A new cell did not open again to what went into it, so nothing was written. Check this machine.', {
-      ...where,
-    });
+    super(
+      'A new cell did not open again to what went into it, so nothing was written. Check this machine.',
+      where,
+    );
   }
 }
 
