@@ -1,6 +1,13 @@
 import type { Attribute } from './attribute.js';
 import { type Bytes, viewBytes } from './bytes.js';
-import { Lru, type Scope, openRandomized, randomizedContext, sealRandomized } from './cipher/index.js';
+import {
+  Lru,
+  type Scope,
+  assertScopeFits,
+  openRandomized,
+  randomizedContext,
+  sealRandomized,
+} from './cipher/index.js';
 import { BrokenFrameError, decodeFramed, encodeFramed } from './codec/index.js';
 import {
   type ContextPart,
@@ -138,6 +145,7 @@ function scopeOf(definition: Table, tenant: ContextPart | undefined): Scope {
   const known = ofTable.get(id);
   if (known) return known;
   const context = encodeContext('scope', { tenant, table: definition.name });
+  assertScopeFits(context);
   const scope = { id: String.fromCharCode(...context), context };
   ofTable.set(id, scope);
   return scope;

@@ -1,11 +1,10 @@
 import { type Attribute, type Binding, type IdPart, assertBinding } from './attribute.js';
 import { isWellFormed, utf8 } from './bytes.js';
-import { cellKeyInfo } from './cipher/index.js';
+import { assertScopeFits } from './cipher/index.js';
 import { encodeContext } from './envelope/index.js';
 import { CellsealError, DefinitionError } from './errors.js';
 import { MAX_CONTEXT_FIELD_BYTES } from './limits.js';
 import type { CellColumn, KeyColumn, TableLayout } from './ports/record-store.js';
-import { SUITE_1 } from './suite.js';
 
 /** The attributes of a table, by name. */
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -166,7 +165,7 @@ function assertDistinct({ name, key, tenant, cells }: TableLayout): void {
 /** A name that is too long for a key derivation is refused here, not at the first encryption (a tenant: when it is given). */
 function assertFitsInfo(name: string): void {
   try {
-    cellKeyInfo(new Uint8Array(SUITE_1.keyIdBytes), encodeContext('scope', { table: name }));
+    assertScopeFits(encodeContext('scope', { table: name }));
   } catch (error) {
     if (!(error instanceof CellsealError)) throw error;
     throw new DefinitionError(

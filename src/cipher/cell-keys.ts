@@ -89,6 +89,14 @@ export class CellKeys {
   }
 }
 
+/**
+ * A table or tenant too long for a key derivation is refused where it is named, not at the first encryption.
+ * Throws `InvalidContextError`.
+ */
+export function assertScopeFits(scopeContext: Bytes): void {
+  cellKeyInfo(new Uint8Array(SUITE_1.keyIdBytes), scopeContext);
+}
+
 /** `"cellseal/v1/cell-key" ‖ 0x00 ‖ suite ‖ mode ‖ key id ‖ scope`: the HKDF info of a cell key. */
 export function cellKeyInfo(keyIdBytes: Bytes, scopeContext: Bytes): Bytes {
   return hkdfInfo('cellseal/v1/cell-key', prefixBytes('randomized', keyIdBytes), scopeContext);

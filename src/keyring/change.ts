@@ -1,4 +1,5 @@
-import type { ContextPart } from '../envelope/index.js';
+import { assertScopeFits } from '../cipher/index.js';
+import { type ContextPart, encodeContext } from '../envelope/index.js';
 import {
   InvalidContextError,
   KeyInUseError,
@@ -62,6 +63,7 @@ export async function refreshKeyring(keyring: Keyring): Promise<void> {
  * With several processes, let every one read the keyring before activating: one that has not cannot read what the
  * others write.
  *
+ * @throws InvalidContextError if the tenant is empty, ill-formed or too long for a key derivation.
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment; nothing was added.
  */
 export async function addKey(keyring: Keyring, options: AddKeyOptions = {}): Promise<string> {
@@ -69,6 +71,7 @@ export async function addKey(keyring: Keyring, options: AddKeyOptions = {}): Pro
   if (tenant !== undefined && typeof tenant !== 'bigint' && tenant.length === 0) {
     throw new InvalidContextError('A tenant is empty: leave it out for a key that all tenants share.');
   }
+  if (tenant !== undefined) assertScopeFits(encodeContext('scope', { tenant, table: 't' }));
   const opened = openedOf(keyring);
   let keyId = '';
   await opened.change(async (document) => {

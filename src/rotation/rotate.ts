@@ -84,7 +84,7 @@ export async function* runRotation(
     const definition = run.table();
     // A key that was made active meanwhile is the new aim, and what was done towards the old one is to do again.
     await step(environment, 'keyring.refresh', () => opened.refresh());
-    if ((await scopeOf(context)) !== run.job.scope) began = await run.begin();
+    if (await run.hasNewAim()) began = await run.begin();
     else await run.chunk(definition);
     pace.measure(run.job.counters.scanned - scannedBefore, environment.clock.monotonicMs() - startedMs);
     yield pace.progress(run.job, definition.name, began);
@@ -98,11 +98,21 @@ class RotationRun {
   /** The job record as it is stored, to swap on. */
   #stored: string | undefined;
   #offered: { readonly job: RotationJob; readonly text: string } | undefined;
+  /** The keyring's revision at the last look at what is active. */
+  #revision: number | undefined;
   job!: RotationJob;
 
   constructor(context: RotationContext) {
     this.#context = context;
     this.#id = jobId(context.opened);
+  }
+
+  /** Whether other keys are active than those that the job is for. */
+  async hasNewAim(): Promise<boolean> {
+    const { revision } = this.#context.opened.document;
+    if (revision === this.#revision) return false;
+    this.#revision = revision;
+    return (await scopeOf(this.#context)) !== this.job.scope;
   }
 
   /** Takes the job over, where it stands or from the beginning. Whoever else was at it loses its next write, and stops. */
