@@ -48,7 +48,7 @@ export async function checkCell(vector: CellCase): Promise<void> {
   const cell = parse(vector, 'text', computed.text);
   if (hex(cell) !== computed.cell) throw new VectorFault('text does not say what cell says');
   for (const stored of [computed.text, cell]) {
-    const value = await read(held, vector, stored);
+    const value = await readCell(held, vector, stored);
     if (!isDeepStrictEqual(jsonOf(vector.type, value), vector.value)) throw new VectorFault('value differs');
   }
 }
@@ -57,7 +57,7 @@ export async function checkCell(vector: CellCase): Promise<void> {
 export async function checkRefused(vector: RefusedCase): Promise<void> {
   for (const { form, stored } of vector.forms) {
     const held = await keyringWith(vector.keys);
-    const found = await outcome(() => read(held, vector, stored));
+    const found = await outcome(() => readCell(held, vector, stored));
     if (found.code !== vector.expect) {
       throw new VectorFault(`expect differs in the ${form}: ${vector.expect} expected, ${found.code} found`);
     }
@@ -102,7 +102,7 @@ async function computeCell(
   const id = keyIdBytes(commitment);
   const { record: _, ...fields } = vector.context;
   const scope = encodeContext('scope', { tenant: fields.tenant, table: fields.table });
-  const sealed = await seal(held, vector);
+  const sealed = await sealForms(held, vector);
   const { salt, iv } = vector;
   return {
     commitment: hex(commitment),
@@ -116,7 +116,10 @@ async function computeCell(
 }
 
 /** The cell in both forms, by the path of a value. */
-async function seal(held: CaseKeyring, vector: CellCase): Promise<{ cell: string; text: string }> {
+export async function sealForms(
+  held: CaseKeyring,
+  vector: CellCase,
+): Promise<{ cell: string; text: string }> {
   const value = javaScriptOf(vector.type, vector.value);
   if (vector.mode === 'deterministic') {
     const opened = openedOf(held.keyring);
@@ -135,7 +138,11 @@ async function seal(held: CaseKeyring, vector: CellCase): Promise<{ cell: string
 }
 
 /** The value of a stored cell, by the path that every reader takes. */
-async function read(held: CaseKeyring, vector: VectorAttribute, stored: string | Bytes): Promise<unknown> {
+export async function readCell(
+  held: CaseKeyring,
+  vector: VectorAttribute,
+  stored: string | Bytes,
+): Promise<unknown> {
   if (vector.mode === 'randomized') {
     const { definition, id, options } = placeOf(vector, typeof stored === 'string' ? 'text' : 'binary');
     return decryptCell(definition, vector.context.column, stored, id, held.keyring, ...options);
