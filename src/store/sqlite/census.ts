@@ -1,0 +1,39 @@
+import { isUint8Array, viewBytes } from '../../bytes.js';
+import { KEY_TAG_BYTES, KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../../key-tag.js';
+import { MIN_CELL_BYTES } from '../../limits.js';
+import type { TableCount, TableLayout } from '../../ports/record-store.js';
+import type { Row, SqliteClient } from './client.js';
+import { quoted, tableName } from './sql.js';
+
+const TEXT_CELL = `cs1[rd].${'[a-z2-7]'.repeat(26)}.?*`;
+const BINARY_CELL_BYTES = Math.min(...Object.values(MIN_CELL_BYTES));
+
+/** Only what has the shape of a cell is grouped by its beginning: of a plaintext that strayed there, nothing is read out. */
+export function countTable(client: SqliteClient, layout: TableLayout): TableCount {
+  const tags: Record<string, number> = {};
+  let notCells = 0;
+  for (const { column, form } of layout.cells) {
+    const name = quoted(column);
+    const tag =
+      form === 'text'
+        ? `CASE WHEN typeof(${name}) = 'text' AND ${name} GLOB '${TEXT_CELL}' THEN substr(${name}, 1, ${KEY_TAG_CHARACTERS}) END`
+        : `CASE WHEN typeof(${name}) = 'blob' AND length(${name}) >= ${BINARY_CELL_BYTES} AND substr(${name}, 1, 2) IN (X'0100', X'0101') THEN substr(${name}, 1, ${KEY_TAG_BYTES}) END`;
+    const rows = client
+      .prepare(
+        `SELECT ${tag} AS tag, COUNT(*) AS cells FROM ${tableName(layout)} WHERE ${name} IS NOT NULL GROUP BY 1`,
+      )
+      .all() as Row[];
+    for (const row of rows) {
+      const text = spellTag(viewBytes(row['tag']));
+      if (text === undefined) notCells += Number(row['cells']);
+      else tags[text] = (tags[text] ?? 0) + Number(row['cells']);
+    }
+  }
+  const [row] = client.prepare(`SELECT COUNT(*) AS records FROM ${tableName(layout)}`).all();
+  return { table: layout.name, records: Number((row as Row)['records']), tags, notCells };
+}
+
+function spellTag(tag: unknown): string | undefined {
+  if (isUint8Array(tag)) return keyTagOfBytes(tag);
+  return typeof tag === 'string' && parseKeyTag(tag) ? tag : undefined;
+}

@@ -1,0 +1,133 @@
+import { hex, isUint8Array, viewBytes } from '../../bytes.js';
+import { StoreUnfitError } from '../../errors.js';
+import type {
+  CellColumn,
+  KeyColumn,
+  Page,
+  PageRequest,
+  RecordKey,
+  RecordSwap,
+  StoredRecord,
+  TableLayout,
+} from '../../ports/record-store.js';
+import type { Row, SqliteClient, SqliteStatement } from './client.js';
+import { EVERYWHERE, type KeyValue, whereAfter, whereKey } from './keys.js';
+import { quoted, tableName } from './sql.js';
+
+/** One page in key order; it is read row by row, so that the byte cap bounds what is held. */
+export function readPage(
+  client: SqliteClient,
+  layout: TableLayout,
+  { after, maxRecords, maxBytes }: PageRequest,
+): Page {
+  const { where, values } = after === undefined ? EVERYWHERE : whereAfter(layout, after);
+  const order = layout.key.map(({ column }) => quoted(column)).join(', ');
+  const rows = client
+    .prepare(
+      `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`,
+    )
+    .iterate(...values, maxRecords + 1); // one more tells whether the table ends here
+
+  const records: StoredRecord[] = [];
+  let bytes = 0;
+  let done = true;
+  for (const row of rows) {
+    const record = storedRecord(layout, row as Row);
+    bytes += record.cells.reduce<number>((sum, cell) => sum + sizeOf(cell), 0);
+    if (records.length === maxRecords || (records.length > 0 && bytes > maxBytes)) {
+      done = false;
+      break;
+    }
+    records.push(record);
+  }
+  return { records, next: records.at(-1)?.key, done };
+}
+
+/** The records with these keys that are still there. */
+export function rereadRecords(
+  client: SqliteClient,
+  layout: TableLayout,
+  keys: readonly RecordKey[],
+): StoredRecord[] {
+  const statements = new KeyedStatements(client);
+  return keys.flatMap((key) => {
+    const { where, values } = whereKey(layout, key);
+    const sql = `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where}`;
+    return statements
+      .get(sql)
+      .all(...values)
+      .map((row) => storedRecord(layout, row as Row));
+  });
+}
+
+/** Swaps records one by one, inside the caller's transaction; an answer for each. */
+export function swapRecords(
+  client: SqliteClient,
+  layout: TableLayout,
+  swaps: readonly RecordSwap[],
+): boolean[] {
+  const statements = new KeyedStatements(client);
+  return swaps.map((swap) => swapRecord(statements, layout, swap));
+}
+
+function swapRecord(statements: KeyedStatements, layout: TableLayout, { key, cells }: RecordSwap): boolean {
+  const columns = cells.map(({ cell }) => quoted((layout.cells[cell] as CellColumn).column));
+  const { where, values } = whereKey(layout, key);
+  const set = columns.map((column) => `${column} = ?`).join(', ');
+  // Bytes decide, whatever the column's collation: under NOCASE another cell would look the same.
+  const unchanged = columns.map((column) => `${column} = ? COLLATE BINARY`).join(' AND ');
+  const { changes } = statements
+    .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${unchanged}`)
+    .run(...cells.map((cell) => cell.new), ...values, ...cells.map((cell) => cell.old));
+  return Number(changes) > 0;
+}
+
+function recordColumns(layout: TableLayout): string {
+  const exact = ({ column }: KeyColumn, name: string): string =>
+    `typeof(${quoted(column)}) AS "t${name}", CASE typeof(${quoted(column)}) WHEN 'integer' THEN CAST(${quoted(column)} AS TEXT) ELSE ${quoted(column)} END AS "${name}"`;
+  return [
+    ...layout.key.map((part, i) => exact(part, `k${i}`)),
+    ...(layout.tenant ? [exact(layout.tenant, 'tenant')] : []),
+    ...layout.cells.map(({ column }, i) => `${quoted(column)} AS "c${i}"`),
+  ].join(', ');
+}
+
+function storedRecord(layout: TableLayout, row: Row): StoredRecord {
+  const id = layout.key.map((_, i) => viewBytes(row[`k${i}`]));
+  const key = id.map((value, i): KeyValue => {
+    const storage = row[`tk${i}`];
+    if (storage === 'integer' || storage === 'text') return [storage, String(value)];
+    if (storage === 'blob' && isUint8Array(value)) return [storage, hex(value)];
+    throw new StoreUnfitError('A record id in the database is neither integer, text nor blob.', {
+      table: layout.name,
+    });
+  });
+  return {
+    key: JSON.stringify(key),
+    id,
+    ...(layout.tenant ? { tenant: viewBytes(row['tenant']) } : {}),
+    cells: layout.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),
+  };
+}
+
+function sizeOf(cell: unknown): number {
+  return typeof cell === 'string' || isUint8Array(cell) ? cell.length : 0;
+}
+
+/** One statement a text, prepared once for the records of a chunk. */
+class KeyedStatements {
+  readonly #client: SqliteClient;
+  readonly #statements = new Map<string, SqliteStatement>();
+
+  constructor(client: SqliteClient) {
+    this.#client = client;
+  }
+
+  get(sql: string): SqliteStatement {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.#client.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}

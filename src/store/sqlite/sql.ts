@@ -1,0 +1,62 @@
+import { StoreBusyError, StoreUnfitError } from '../../errors.js';
+import type { TableLayout } from '../../ports/record-store.js';
+import type { SqliteClient } from './client.js';
+
+/** The table's path, quoted. */
+export function tableName({ from }: TableLayout): string {
+  return from.map(quoted).join('.');
+}
+
+/** An identifier, quoted. */
+export function quoted(identifier: string): string {
+  if (identifier.includes('\0'))
+    throw new StoreUnfitError('A name in the database contains a NUL character.');
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+/** What a transaction's work gives to have it undone. */
+export const ROLL_BACK: unique symbol = Symbol('roll back');
+
+/** What `work` gives, committed; `undefined` where it asked to roll back. Synchronous: nothing else runs in between. */
+export function inTransaction<T>(
+  client: SqliteClient,
+  begin: string,
+  work: () => T | typeof ROLL_BACK,
+): T | undefined {
+  return guarded(() => {
+    client.exec(begin);
+    try {
+      const result = work();
+      client.exec(result === ROLL_BACK ? 'ROLLBACK' : 'COMMIT');
+      return result === ROLL_BACK ? undefined : result;
+    } catch (error) {
+      rollBack(client);
+      throw error;
+    }
+  });
+}
+
+/** SQLite has rolled back by itself after some errors (a full disk); then there is nothing to roll back. */
+function rollBack(client: SqliteClient): void {
+  try {
+    client.exec('ROLLBACK');
+  } catch {
+    // the error that brought us here is the one to tell
+  }
+}
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+
+/** Tells a lock that somebody else holds from every other error. */
+export function guarded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+    const primary = typeof errcode === 'number' ? errcode & 0xff : undefined;
+    const isLocked =
+      primary === SQLITE_BUSY || primary === SQLITE_LOCKED || /^SQLITE_(BUSY|LOCKED)/.test(String(code));
+    throw isLocked ? new StoreBusyError() : error;
+  }
+}
