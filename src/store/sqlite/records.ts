@@ -52,10 +52,11 @@ export function rereadRecords(
   const statements = new KeyedStatements(client);
   return keys.flatMap((key) => {
     const { where, values } = whereKey(layout, key);
-    const sql = `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where}`;
+    // The limit keeps a blob from being the only argument: libsql would take it for named parameters, and abort.
+    const sql = `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where} LIMIT ?`;
     return statements
       .get(sql)
-      .all(...values)
+      .all(...values, 1)
       .map((row) => storedRecord(layout, row as Row));
   });
 }
