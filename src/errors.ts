@@ -442,6 +442,14 @@ export class StoreUnfitError extends CellsealError {
   }
 }
 
+/** `invalid-cursor`: a cursor that the store did not write. Adapters throw it; a rotation then begins the table again. */
+export class InvalidCursorError extends CellsealError {
+  override readonly code = 'invalid-cursor';
+  constructor(where: Where = {}) {
+    super('The cursor is none that this store wrote for this table. Begin the table again.', where);
+  }
+}
+
 /** `rotation-blocked`: the rotation stopped by itself. Nothing is lost; `reason` says what must be looked at first. */
 export class RotationBlockedError extends CellsealError {
   override readonly code = 'rotation-blocked';

@@ -163,7 +163,7 @@ export interface RecordEstimate {
 export interface RecordStore extends JobStore {
   /** What it can do: a rotation refuses a store that cannot compare and swap. */
   readonly abilities: StoreAbilities;
-  /** One page in key order, by keyset: never by offset. */
+  /** One page in key order, by keyset: never by offset. A cursor that is none of its own is `InvalidCursorError`. */
   page(layout: TableLayout, request: PageRequest): MaybePromise<Page>;
   /** The records with these keys that are still there, with what they hold now. */
   reread(layout: TableLayout, keys: readonly RecordKey[]): MaybePromise<readonly StoredRecord[]>;

@@ -6,13 +6,13 @@ export interface RotationCounters {
   readonly scanned: number;
   /** Cells sealed anew. */
   readonly rewritten: number;
-  /** Cells found under their active key. */
+  /** Cells found under their active key in the first pass. */
   readonly current: number;
   /** Swaps lost to somebody who wrote the record at the same moment. */
   readonly conflicts: number;
   /** Records left for the next pass after five lost swaps. */
   readonly deferred: number;
-  /** Cells that were refused; see `listQuarantine`. */
+  /** Cells that were refused in the first pass; `listQuarantine` has them all. */
   readonly quarantined: number;
   /** Bytes of the cells sealed anew, as they are stored. */
   readonly bytes: number;

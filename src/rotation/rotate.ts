@@ -135,15 +135,9 @@ class RotationRun {
 
   /** One page of one table, to its end. */
   async chunk(definition: Table): Promise<void> {
-    const { environment, records, limits } = this.#context;
+    const { environment, records } = this.#context;
     const { layout } = definition;
-    const request = {
-      after: this.job.cursor ?? undefined,
-      maxRecords: limits.chunkRecords ?? DEFAULT_CHUNK_RECORDS,
-      maxBytes: limits.chunkBytes ?? DEFAULT_CHUNK_BYTES,
-    };
-    const page = await step(environment, 'page', () => records.page(layout, request));
-
+    const page = await this.#page(definition);
     let work = await this.#rewrite(definition, page.records);
     for (let tries = 1; ; tries++) {
       const lost = await this.#commit(definition, page, work, tries);
@@ -153,6 +147,25 @@ class RotationRun {
       work = await this.#rewrite(definition, again);
     }
     await this.#assertSound();
+  }
+
+  /** The page after the checkpoint; from the beginning of the table where the checkpoint turns out to be damaged. */
+  async #page({ layout }: Table): Promise<Page> {
+    const { environment, records, limits } = this.#context;
+    const from = (after: string | undefined): Promise<Page> =>
+      step(environment, 'page', () =>
+        records.page(layout, {
+          after,
+          maxRecords: limits.chunkRecords ?? DEFAULT_CHUNK_RECORDS,
+          maxBytes: limits.chunkBytes ?? DEFAULT_CHUNK_BYTES,
+        }),
+      );
+    try {
+      return await from(this.job.cursor ?? undefined);
+    } catch (error) {
+      if (!(error instanceof InvalidCursorError)) throw error;
+      return from(undefined);
+    }
   }
 
   async #rewrite(definition: Table, found: readonly StoredRecord[]): Promise<RecordWork[]> {
@@ -178,12 +191,13 @@ class RotationRun {
   ): Promise<string[]> {
     const { environment, records } = this.#context;
     const swaps = work.flatMap(({ swap }) => swap ?? []);
-    // What was refused, or found current, was counted at the first look.
-    const isFirst = tries === 1;
-    const quarantine = isFirst ? work.flatMap(({ refused }) => refused) : [];
-    const found = isFirst
-      ? { scanned: page.records.length, current: countCurrent(work), quarantined: quarantine.length }
-      : {};
+    const quarantine = work.flatMap(({ refused }) => refused);
+    // What is refused or current is met again at every look: noted each time, counted at the first.
+    const isFirstLook = tries === 1 && this.job.pass === 1;
+    const found = {
+      scanned: tries === 1 ? page.records.length : 0,
+      ...(isFirstLook ? { current: countCurrent(work), quarantined: quarantine.length } : {}),
+    };
 
     const job = (swapped: readonly boolean[]): JobWrite => {
       const lost = swapped.filter((done) => !done).length;

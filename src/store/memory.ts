@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { type Bytes, copyBytes, equalBytes, hex, isUint8Array } from '../bytes.js';
-import { KeyringLimitError, StoreUnfitError } from '../errors.js';
+import { InvalidCursorError, KeyringLimitError, StoreUnfitError } from '../errors.js';
 import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { JobWrite, QuarantineEntry } from '../ports/job-store.js';
 import type { KeyringStore, StoredKeyring } from '../ports/keyring-store.js';
@@ -184,6 +184,7 @@ class MemoryRows {
   page(layout: TableLayout, { after, maxRecords, maxBytes }: PageRequest): Page {
     const records: StoredRecord[] = [];
     let bytes = 0;
+    if (after !== undefined && !isKey(layout, after)) throw new InvalidCursorError({ table: layout.name });
     const start = after === undefined ? 0 : this.#after(after);
     for (const key of this.#order.slice(start, start + maxRecords)) {
       const record = storedRecord(layout, key, this.#rows.get(key) as MemoryRow);
@@ -251,6 +252,15 @@ function keyPart({ name: table }: TableLayout, { type }: KeyColumn, value: unkno
 function decodeKey(key: RecordKey): KeyPart[] {
   const parts = JSON.parse(key) as (string | { integer: string })[];
   return parts.map((part) => (typeof part === 'string' ? part : BigInt(part.integer)));
+}
+
+/** Cursors come from a job record, which may be damaged. */
+function isKey(layout: TableLayout, text: string): boolean {
+  try {
+    return decodeKey(text).length === layout.key.length;
+  } catch {
+    return false;
+  }
 }
 
 function compareKeys(left: readonly KeyPart[], right: readonly KeyPart[]): number {

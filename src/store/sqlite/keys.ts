@@ -1,4 +1,5 @@
 import { decodeHex } from '../../bytes.js';
+import { InvalidCursorError } from '../../errors.js';
 import type { RecordKey, TableLayout } from '../../ports/record-store.js';
 import type { SqliteValue } from './client.js';
 import { quoted } from './sql.js';
@@ -15,7 +16,7 @@ const BINDINGS: Readonly<Record<KeyValue[0], { sql: string; bind: (value: string
 
 /** The condition that finds the record with this key. */
 export function whereKey(layout: TableLayout, key: RecordKey): { where: string; values: SqliteValue[] } {
-  const parts = JSON.parse(key) as KeyValue[];
+  const parts = parseKey(layout, key);
   const where = layout.key
     .map(({ column }, i) => `${quoted(column)} = ${BINDINGS[storageOf(parts, i)].sql}`)
     .join(' AND ');
@@ -27,7 +28,7 @@ export const EVERYWHERE = { where: 'TRUE', values: [] as SqliteValue[] };
 
 /** The condition for everything after a place in key order. */
 export function whereAfter(layout: TableLayout, cursor: RecordKey): { where: string; values: SqliteValue[] } {
-  const parts = JSON.parse(cursor) as KeyValue[];
+  const parts = parseKey(layout, cursor);
   const columns = layout.key.map(({ column }) => quoted(column)).join(', ');
   const place = layout.key.map((_, i) => BINDINGS[storageOf(parts, i)].sql).join(', ');
   const where = layout.key.length === 1 ? `${columns} > ${place}` : `(${columns}) > (${place})`;
@@ -40,4 +41,23 @@ function storageOf(parts: readonly KeyValue[], position: number): KeyValue[0] {
 
 function bindKey(parts: readonly KeyValue[]): SqliteValue[] {
   return parts.map(([storage, value]) => BINDINGS[storage].bind(value));
+}
+
+/** Cursors come from a job record, which may be damaged. */
+function parseKey(layout: TableLayout, text: string): KeyValue[] {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    // not even JSON
+  }
+  const isKey = Array.isArray(parts) && parts.length === layout.key.length && parts.every(isKeyValue);
+  if (!isKey) throw new InvalidCursorError({ table: layout.name });
+  return parts as KeyValue[];
+}
+
+function isKeyValue(part: unknown): part is KeyValue {
+  if (!Array.isArray(part) || part.length !== 2) return false;
+  const [storage, value] = part as unknown[];
+  return typeof storage === 'string' && Object.hasOwn(BINDINGS, storage) && typeof value === 'string';
 }
