@@ -79,14 +79,15 @@ export function keyAad({ keyringId, kind, tenant }: KeyDescription, commitment: 
   return concat(start, item(1, keyringId), item(2, kind), ...tenantItem, item(4, commitment));
 }
 
-/** IV ‖ AES-256-GCM(key wrap, IV, key, AAD) (keyring.md §2). */
+/** IV ‖ AES-256-GCM(key wrap, IV, key, AAD) (keyring.md §2); a commitment that is not the key's makes a lie. */
 export function wrapKey(
   rootKey: Uint8Array,
   description: KeyDescription,
   key: Uint8Array,
   iv: Uint8Array,
+  commitment = keyCommitment(description.kind, key),
 ): Uint8Array {
-  const aad = keyAad(description, keyCommitment(description.kind, key));
+  const aad = keyAad(description, commitment);
   return seal(keyWrapKey(rootKey, description.keyringId), iv, key, aad);
 }
 
