@@ -2,6 +2,7 @@ import { base64url, utf8 } from '../bytes.js';
 import { settleAll } from '../concurrency.js';
 import {
   DefinitionError,
+  InvalidCursorError,
   RotationBlockedError,
   RotationSupersededError,
   StoreUnfitError,
