@@ -1,4 +1,4 @@
-import { type Bytes, concat, equalBytes, utf8 } from '../bytes.js';
+import { type Bytes, concat, equalBytes, isUint8Array, utf8 } from '../bytes.js';
 import { encodeItem, hkdfInfo } from '../envelope/index.js';
 import {
   AuthenticationError,
@@ -86,7 +86,8 @@ export function slotType(unlock: UnlockSecret): Slot['type'] {
     throw new InvalidPassphraseError('Give a passphrase or a raw key, not both.');
   }
   if (rawKey !== undefined) {
-    if (rawKey.length !== SUITE_1.keyBytes)
+    // A string of 32 characters (an environment variable) would be copied as no bytes at all.
+    if (!isUint8Array(rawKey) || rawKey.length !== SUITE_1.keyBytes)
       throw new InvalidPassphraseError('A raw key has exactly 32 bytes.');
     return 'raw';
   }
