@@ -233,7 +233,8 @@ function decodeTenant(value: unknown): ContextPart {
   const inner = isObject(value) && name !== undefined ? value[name] : undefined;
   if (others.length > 0 || typeof inner !== 'string' || inner.length > 2 * MAX_CONTEXT_FIELD_BYTES)
     throw damaged('A tenant is no tenant.');
-  if (name === 'integer' && INTEGER.test(inner)) return BigInt(inner);
+  if (name === 'integer' && inner.length <= MAX_CONTEXT_FIELD_BYTES && INTEGER.test(inner))
+    return BigInt(inner);
   const bytes = name === 'bytes' ? decodeBase64url(inner) : undefined;
   if (!bytes || bytes.length === 0 || bytes.length > MAX_CONTEXT_FIELD_BYTES)
     throw damaged('A tenant is no tenant.');

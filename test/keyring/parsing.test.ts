@@ -1,0 +1,40 @@
+/** What the payload of a document may say, beside the vectors of keyring-documents.json. */
+import { describe, expect, it } from 'vitest';
+import type { Bytes } from '../../src/bytes.js';
+import { openKeyringIn } from '../../src/keyring/index.js';
+import {
+  type Known,
+  type Payload,
+  RAW_KEY,
+  codeOf,
+  environment,
+  forge,
+  holding,
+  knownKeyring,
+  payloadOf,
+  stored,
+} from './support.js';
+
+/** The document of a keyring with its payload edited, under the right MAC. */
+async function edited({ store, rootKey }: Known, edit: (payload: Payload) => void): Promise<Bytes> {
+  const payload = payloadOf((await stored(store)).document);
+  edit(payload);
+  return forge(rootKey, payload);
+}
+
+async function opening(document: Bytes, revision = 1): Promise<unknown> {
+  return codeOf(openKeyringIn(environment(), holding(document, revision), { rawKey: RAW_KEY }));
+}
+
+describe('a payload', () => {
+  it('has an integer tenant of at most 1,024 characters, as every context has', async () => {
+    const known = await knownKeyring();
+    const withTenant = (integer: string): Promise<Bytes> =>
+      edited(known, ({ keys }) => {
+        keys[0] = { kind: 'data', tenant: { integer }, ...keys[0] };
+      });
+    expect(await opening(await withTenant('7'.repeat(1024)))).toBe('success');
+    expect(await opening(await withTenant('7'.repeat(1025)))).toBe('keyring-damaged');
+    expect(await opening(await withTenant(`-${'7'.repeat(1024)}`))).toBe('keyring-damaged');
+  });
+});
