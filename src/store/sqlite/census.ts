@@ -3,7 +3,7 @@ import { KEY_TAG_BYTES, KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '.
 import { MIN_CELL_BYTES } from '../../limits.js';
 import type { TableCount, TableLayout } from '../../ports/record-store.js';
 import type { Row, SqliteClient } from './client.js';
-import { quoted, tableName } from './sql.js';
+import { columnOf, tableName } from './sql.js';
 
 const TEXT_CELL = `cs1[rd].${'[a-z2-7]'.repeat(26)}.?*`;
 const BINARY_CELL_BYTES = Math.min(...Object.values(MIN_CELL_BYTES));
@@ -13,7 +13,7 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
   const tags: Record<string, number> = {};
   let notCells = 0;
   for (const { column, form } of layout.cells) {
-    const name = quoted(column);
+    const name = columnOf(column);
     const tag =
       form === 'text'
         ? `CASE WHEN typeof(${name}) = 'text' AND ${name} GLOB '${TEXT_CELL}' THEN substr(${name}, 1, ${KEY_TAG_CHARACTERS}) END`

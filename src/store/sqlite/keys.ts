@@ -2,7 +2,7 @@ import { decodeHex } from '../../bytes.js';
 import { InvalidCursorError } from '../../errors.js';
 import type { RecordKey, TableLayout } from '../../ports/record-store.js';
 import type { SqliteValue } from './client.js';
-import { quoted } from './sql.js';
+import { columnOf } from './sql.js';
 
 /** One part of a key: its storage class, and its value as text (a blob in hexadecimal). */
 export type KeyValue = readonly [storage: 'integer' | 'text' | 'blob', value: string];
@@ -18,7 +18,7 @@ const BINDINGS: Readonly<Record<KeyValue[0], { sql: string; bind: (value: string
 export function whereKey(layout: TableLayout, key: RecordKey): { where: string; values: SqliteValue[] } {
   const parts = parseKey(layout, key);
   const where = layout.key
-    .map(({ column }, i) => `${quoted(column)} = ${BINDINGS[storageOf(parts, i)].sql}`)
+    .map(({ column }, i) => `${columnOf(column)} = ${BINDINGS[storageOf(parts, i)].sql}`)
     .join(' AND ');
   return { where, values: bindKey(parts) };
 }
@@ -29,7 +29,7 @@ export const EVERYWHERE = { where: 'TRUE', values: [] as SqliteValue[] };
 /** The condition for everything after a place in key order. */
 export function whereAfter(layout: TableLayout, cursor: RecordKey): { where: string; values: SqliteValue[] } {
   const parts = parseKey(layout, cursor);
-  const columns = layout.key.map(({ column }) => quoted(column)).join(', ');
+  const columns = layout.key.map(({ column }) => columnOf(column)).join(', ');
   const place = layout.key.map((_, i) => BINDINGS[storageOf(parts, i)].sql).join(', ');
   const where = layout.key.length === 1 ? `${columns} > ${place}` : `(${columns}) > (${place})`;
   return { where, values: bindKey(parts) };

@@ -12,7 +12,7 @@ import type {
 } from '../../ports/record-store.js';
 import type { Row, SqliteClient, SqliteStatement } from './client.js';
 import { EVERYWHERE, type KeyValue, whereAfter, whereKey } from './keys.js';
-import { quoted, tableName } from './sql.js';
+import { columnOf, quoted, tableName } from './sql.js';
 
 /** One page in key order; it is read row by row, so that the byte cap bounds what is held. */
 export function readPage(
@@ -21,7 +21,7 @@ export function readPage(
   { after, maxRecords, maxBytes }: PageRequest,
 ): Page {
   const { where, values } = after === undefined ? EVERYWHERE : whereAfter(layout, after);
-  const order = layout.key.map(({ column }) => quoted(column)).join(', ');
+  const order = layout.key.map(({ column }) => columnOf(column)).join(', ');
   const rows = client
     .prepare(
       `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`,
@@ -72,11 +72,11 @@ export function swapRecords(
 }
 
 function swapRecord(statements: KeyedStatements, layout: TableLayout, { key, cells }: RecordSwap): boolean {
-  const columns = cells.map(({ cell }) => quoted((layout.cells[cell] as CellColumn).column));
+  const columns = cells.map(({ cell }) => (layout.cells[cell] as CellColumn).column);
   const { where, values } = whereKey(layout, key);
-  const set = columns.map((column) => `${column} = ?`).join(', ');
+  const set = columns.map((column) => `${quoted(column)} = ?`).join(', ');
   // Bytes decide, whatever the column's collation: under NOCASE another cell would look the same.
-  const unchanged = columns.map((column) => `${column} = ? COLLATE BINARY`).join(' AND ');
+  const unchanged = columns.map((column) => `${columnOf(column)} = ? COLLATE BINARY`).join(' AND ');
   const { changes } = statements
     .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${unchanged}`)
     .run(...cells.map((cell) => cell.new), ...values, ...cells.map((cell) => cell.old));
@@ -85,11 +85,11 @@ function swapRecord(statements: KeyedStatements, layout: TableLayout, { key, cel
 
 function recordColumns(layout: TableLayout): string {
   const exact = ({ column }: KeyColumn, name: string): string =>
-    `typeof(${quoted(column)}) AS "t${name}", CASE typeof(${quoted(column)}) WHEN 'integer' THEN CAST(${quoted(column)} AS TEXT) ELSE ${quoted(column)} END AS "${name}"`;
+    `typeof(${columnOf(column)}) AS "t${name}", CASE typeof(${columnOf(column)}) WHEN 'integer' THEN CAST(${columnOf(column)} AS TEXT) ELSE ${columnOf(column)} END AS "${name}"`;
   return [
     ...layout.key.map((part, i) => exact(part, `k${i}`)),
     ...(layout.tenant ? [exact(layout.tenant, 'tenant')] : []),
-    ...layout.cells.map(({ column }, i) => `${quoted(column)} AS "c${i}"`),
+    ...layout.cells.map(({ column }, i) => `${columnOf(column)} AS "c${i}"`),
   ].join(', ');
 }
 

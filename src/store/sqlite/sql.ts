@@ -2,9 +2,17 @@ import { StoreBusyError, StoreUnfitError } from '../../errors.js';
 import type { TableLayout } from '../../ports/record-store.js';
 import type { SqliteClient } from './client.js';
 
-/** The table's path, quoted. */
+/** The table's path, quoted, and what {@link columnOf} calls it. */
 export function tableName({ from }: TableLayout): string {
-  return from.map(quoted).join('.');
+  return `${from.map(quoted).join('.')} AS t`;
+}
+
+/**
+ * A column of that table. Alone its name might be taken for a result's in ORDER BY, or for a string where there is no
+ * such column.
+ */
+export function columnOf(column: string): string {
+  return `t.${quoted(column)}`;
 }
 
 /** An identifier, quoted. */
