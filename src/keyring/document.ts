@@ -132,6 +132,8 @@ export function decodePayload(bytes: Bytes): KeyringDocument {
     extensions: extensions(document['extensions']),
   };
   closed(document['policy'], [], 'policy');
+  if ((decoded.revision === 1) !== (decoded.previous === undefined))
+    throw damaged('The first revision has no predecessor, and every other one has.');
   assertCanonical(decoded, bytes);
   return decoded;
 }

@@ -37,4 +37,19 @@ describe('a payload', () => {
     expect(await opening(await withTenant('7'.repeat(1025)))).toBe('keyring-damaged');
     expect(await opening(await withTenant(`-${'7'.repeat(1024)}`))).toBe('keyring-damaged');
   });
+
+  it('names a predecessor in every revision but the first', async () => {
+    const known = await knownKeyring();
+    const previous = 'A'.repeat(43);
+    const [first, second] = [1, 2].map(
+      (revision) => (at: string | null) =>
+        edited(known, (payload) => {
+          Object.assign(payload, { revision, previous: at });
+        }),
+    ) as [(at: string | null) => Promise<Bytes>, (at: string | null) => Promise<Bytes>];
+    expect(await opening(await first(null), 1)).toBe('success');
+    expect(await opening(await first(previous), 1)).toBe('keyring-damaged');
+    expect(await opening(await second(previous), 2)).toBe('success');
+    expect(await opening(await second(null), 2)).toBe('keyring-damaged');
+  });
 });
