@@ -1,4 +1,13 @@
-import { type Bytes, base64url, concat, decodeBase64url, decodeUtf8, isWellFormed, utf8 } from '../bytes.js';
+import {
+  type Bytes,
+  base64url,
+  concat,
+  decodeBase64url,
+  decodeUtf8,
+  equalBytes,
+  isWellFormed,
+  utf8,
+} from '../bytes.js';
 import type { ContextPart } from '../envelope/index.js';
 import { KeyringDamagedError, KeyringFormatError, KeyringLimitError } from '../errors.js';
 import {
@@ -63,6 +72,8 @@ export const KDF = 'PBKDF2-HMAC-SHA-512';
 export const SLOT_SALT_BYTES = 32;
 
 const FORMAT = 1;
+/** Without it the runtime's stack would decide: what opens on one would be damaged on another. */
+const MAX_EXTENSION_DEPTH = 64;
 const MAC_BYTES = 32;
 const HASH_BYTES = 32;
 const WRAPPED_BYTES = SUITE_1.ivBytes + SUITE_1.keyBytes + SUITE_1.tagBytes;
@@ -253,13 +264,7 @@ function parseJson(bytes: Bytes): unknown {
 
 /** `JSON.parse` lets the last of doubled members win; written again, such a document is another one. */
 function assertCanonical(document: KeyringDocument, bytes: Bytes): void {
-  let again: Bytes | undefined;
-  try {
-    again = encodePayload(document);
-  } catch {
-    // nested more deeply than JSON.stringify goes
-  }
-  if (again?.length !== bytes.length || !again.every((byte, i) => byte === bytes[i])) {
+  if (!equalBytes(encodePayload(document), bytes)) {
     throw damaged('The payload is not spelled as the format has it: members doubled, reordered or spaced.');
   }
 }
@@ -312,16 +317,18 @@ function time(value: unknown): string {
 
 function extensions(value: unknown): Record<string, unknown> {
   if (!isObject(value)) throw damaged('The extensions are no object.');
-  assertNoProto(value);
+  assertSound(value);
   return value;
 }
 
-function assertNoProto(value: unknown): void {
-  const open: unknown[] = [value];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next !== 'object' || next === null) continue;
-    if (Object.hasOwn(next, '__proto__')) throw damaged('A member is named __proto__.');
-    for (const member of Object.values(next)) if (member !== null) open.push(member);
+function assertSound(extensions: object): void {
+  const open: (readonly [value: unknown, depth: number])[] = [[extensions, 1]];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [value, depth] = next;
+    if (typeof value !== 'object' || value === null) continue;
+    if (Object.hasOwn(value, '__proto__')) throw damaged('A member is named __proto__.');
+    if (depth > MAX_EXTENSION_DEPTH) throw new KeyringLimitError('Extensions are nested at most 64 deep.');
+    for (const member of Object.values(value)) open.push([member, depth + 1]);
   }
 }
 

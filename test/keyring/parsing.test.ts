@@ -12,6 +12,7 @@ import {
   holding,
   knownKeyring,
   payloadOf,
+  payloadTextOf,
   stored,
 } from './support.js';
 
@@ -51,5 +52,18 @@ describe('a payload', () => {
     expect(await opening(await first(previous), 1)).toBe('keyring-damaged');
     expect(await opening(await second(previous), 2)).toBe('success');
     expect(await opening(await second(null), 2)).toBe('keyring-damaged');
+  });
+
+  it('has extensions 64 levels deep at most, whatever the stack of the runtime allows', async () => {
+    const known = await knownKeyring();
+    const text = payloadTextOf((await stored(known.store)).document);
+    const nested = (levels: number): Bytes => {
+      const inner = `${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}`;
+      return forge(known.rootKey, text.replace('"extensions":{}', `"extensions":{"a":${inner}}`));
+    };
+    expect(await opening(nested(64))).toBe('success');
+    expect(await opening(nested(65))).toBe('keyring-limit');
+    expect(await opening(nested(500))).toBe('keyring-limit');
+    expect(await opening(nested(300_000))).toBe('keyring-limit');
   });
 });
