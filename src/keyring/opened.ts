@@ -81,7 +81,7 @@ export class OpenedKeyring {
     const stored = await this.#store.read(MAX_KEYRING_BYTES);
     if (!stored) throw new KeyringNotFoundError();
     const known = this.#accepted;
-    if (equalBytes(stored.document, known.bytes)) return;
+    if (stored.revision === known.document.revision && equalBytes(stored.document, known.bytes)) return;
     const read = await verifyDocument(this.environment, this.root, stored);
     this.#accept(read);
   }
