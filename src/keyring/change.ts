@@ -1,3 +1,4 @@
+import { copyBytes, isUint8Array } from '../bytes.js';
 import { assertScopeFits } from '../cipher/index.js';
 import { type ContextPart, encodeContext } from '../envelope/index.js';
 import {
@@ -45,7 +46,7 @@ export function listKeys(keyring: Keyring): readonly KeyInfo[] {
   return openedOf(keyring).document.keys.map((entry) => ({
     keyId: keyIdOf(entry),
     kind: entry.kind,
-    tenant: entry.tenant,
+    tenant: ownTenant(entry.tenant),
     state: entry.state,
     createdAt: new Date(entry.createdAt),
   }));
@@ -67,7 +68,8 @@ export async function refreshKeyring(keyring: Keyring): Promise<void> {
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment; nothing was added.
  */
 export async function addKey(keyring: Keyring, options: AddKeyOptions = {}): Promise<string> {
-  const { kind = 'data', tenant } = options;
+  const { kind = 'data' } = options;
+  const tenant = ownTenant(options.tenant);
   if (tenant !== undefined && typeof tenant !== 'bigint' && tenant.length === 0) {
     throw new InvalidContextError('A tenant is empty: leave it out for a key that all tenants share.');
   }
@@ -157,6 +159,11 @@ export async function resumeKey(keyring: Keyring, keyId: string): Promise<void> 
     }
     return { keys: withState(document, chosen, 'deactivated') };
   });
+}
+
+/** A tenant of bytes in a buffer that nobody else can write to. */
+function ownTenant(tenant: ContextPart | undefined): ContextPart | undefined {
+  return isUint8Array(tenant) ? copyBytes(tenant) : tenant;
 }
 
 function entryOf(document: KeyringDocument, keyId: string): KeyEntry {
