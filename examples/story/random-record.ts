@@ -1,0 +1,18 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import type { Row, Shape } from './records.js';
+
+const WORDS = ['sail', 'κύμα', '海', 'берег', 'بحر', 'Öl', '', '"quoted"', '🌊'];
+
+/** A record for a table that the user brought: any text will do in the columns that are encrypted. */
+export function randomRecord({ id, columns, encrypt }: Shape): Row {
+  return Object.fromEntries(
+    columns.map((column) => {
+      if (column === id) return [column, randomUUID()];
+      return [column, encrypt.includes(column) ? randomText() : ''];
+    }),
+  );
+}
+
+function randomText(): string {
+  return Array.from({ length: randomInt(4) }, () => WORDS[randomInt(WORDS.length)]).join(' ');
+}
