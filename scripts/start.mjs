@@ -58,8 +58,11 @@ function npm(...args) {
 
 /** @param {readonly string[]} args */
 function story(args) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'examples/story/main.ts'), ...args], {
-    cwd: root,
+  // By its address, because the story may run in another folder. `node:sqlite` is called experimental up to Node 24.
+  const flags = ['--disable-warning=ExperimentalWarning', '--import', import.meta.resolve('tsx')];
+  const child = spawn(process.execPath, [...flags, join(root, 'examples/story/main.ts'), ...args], {
+    // Where the user stands: names of files are relative to it. npm starts scripts in the root.
+    cwd: (process.env['npm_lifecycle_event'] === 'start' && process.env['INIT_CWD']) || process.cwd(),
     stdio: 'inherit',
     // Without the `paths` of tsconfig.json: the story imports the package by its name and runs on dist, as a user would.
     env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.build.json') },
