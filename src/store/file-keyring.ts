@@ -76,7 +76,9 @@ async function readDocument(path: string, maxBytes: number): Promise<Bytes | und
     try {
       const { size } = await file.stat();
       if (size > maxBytes) throw new KeyringLimitError('A keyring document has at most 1 MiB.');
-      return copyBytes(await file.readFile());
+      const document = copyBytes(await file.readFile());
+      // Shorter: it was emptied while it was read, because a newer one has come.
+      return document.length === size ? document : undefined;
     } finally {
       await file.close();
     }
