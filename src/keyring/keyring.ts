@@ -27,7 +27,8 @@ export class Keyring {
   }
 
   static {
-    wrap = (opened) => new Keyring(opened);
+    // By its own name the bundler would call the class `_Keyring`, and console.log would show that.
+    wrap = (opened) => new this(opened);
     unwrap = (keyring) => {
       if (typeof keyring !== 'object' || keyring === null || !(#opened in keyring)) {
         throw new DefinitionError(
