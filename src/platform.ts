@@ -1,5 +1,5 @@
 import type { Bytes } from './bytes.js';
-import type { Clock } from './ports/clock.js';
+import type { Clock, StopSignal } from './ports/clock.js';
 
 /** Bytes from the platform's cryptographic generator. */
 export function platformRandom(bytes: number): Bytes {
@@ -10,7 +10,7 @@ export function platformRandom(bytes: number): Bytes {
 export const systemClock: Clock = Object.freeze({
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: (ms: number, signal?: AbortSignal) =>
+  sleep: (ms: number, signal?: StopSignal) =>
     new Promise<void>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const abort = (): void => {

@@ -5,6 +5,7 @@
  */
 import { type Census, type Keyring, openedOf } from '../keyring/index.js';
 import { platformRandom, systemClock } from '../platform.js';
+import type { StopSignal } from '../ports/clock.js';
 import type { QuarantineEntry } from '../ports/job-store.js';
 import type { RecordStore } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
@@ -13,6 +14,7 @@ import type { RotationProgress } from './progress.js';
 import { type RotationLimits, jobId, runRotation } from './rotate.js';
 
 export type { MaybePromise } from '../maybe.js';
+export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
 export type { StepName, StepObserver } from '../sweep/index.js';
@@ -31,7 +33,7 @@ export interface RecordsOptions {
 /** What {@link rotate} takes. */
 export interface RotateOptions extends RecordsOptions, RotationLimits {
   /** Stops the rotation between two steps; it rejects with the signal's reason. What was committed stays, and the next call goes on there. */
-  readonly signal?: AbortSignal;
+  readonly signal?: StopSignal;
   /** Called before and after every step that touches a store: for tests that stop or kill it there. */
   readonly observer?: StepObserver;
 }
@@ -83,6 +85,6 @@ export async function listQuarantine({
   return records.listQuarantine(jobId(openedOf(keyring)));
 }
 
-function environmentOf(signal?: AbortSignal, observer: StepObserver = {}): SweepEnvironment {
+function environmentOf(signal?: StopSignal, observer: StepObserver = {}): SweepEnvironment {
   return { clock: systemClock, random: platformRandom, observer, signal };
 }

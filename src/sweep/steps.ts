@@ -1,7 +1,7 @@
 import { StoreBusyError } from '../errors.js';
 import { MAX_BUSY_RETRIES } from '../limits.js';
 import type { MaybePromise } from '../maybe.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, StopSignal } from '../ports/clock.js';
 import type { RandomSource } from '../ports/engine.js';
 
 /** Every step that touches a store, by name: where a test may fail, stop or kill. */
@@ -33,7 +33,7 @@ export interface SweepEnvironment {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly observer: StepObserver;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: StopSignal | undefined;
 }
 
 const FIRST_PAUSE_MS = 10;
