@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import type { Chunk, ChunkOutcome, RecordStore, TableCount } from '../ports/record-store.js';
+import type { Chunk, ChunkOutcome, Page, RecordStore, TableCount } from '../ports/record-store.js';
 import { countTable } from './sqlite/census.js';
 import type { Row, SqliteClient } from './sqlite/client.js';
 import { SqliteJobs } from './sqlite/jobs.js';
@@ -35,7 +35,8 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
   return {
     abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
 
-    page: (layout, request) => guarded(() => readPage(client, layout, request)),
+    page: (layout, request) =>
+      inTransaction(client, 'BEGIN', () => readPage(client, layout, request)) as Page,
 
     reread: (layout, keys) => guarded(() => rereadRecords(client, layout, keys)),
 

@@ -13,8 +13,6 @@ export interface SqliteStatement {
   all(...values: SqliteValue[]): unknown[];
   /** Runs it; says how many rows it changed. */
   run(...values: SqliteValue[]): SqliteChanges;
-  /** Rows one at a time, as objects by column name. */
-  iterate(...values: SqliteValue[]): Iterable<unknown>;
 }
 
 /** The part of a client that this adapter calls: `DatabaseSync` of `node:sqlite` (Node 22.13 and later), `libsql` and `better-sqlite3` have it. */

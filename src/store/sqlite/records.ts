@@ -14,7 +14,11 @@ import type { Row, SqliteClient, SqliteStatement } from './client.js';
 import { EVERYWHERE, type KeyValue, whereAfter, whereKey } from './keys.js';
 import { columnOf, quoted, tableName } from './sql.js';
 
-/** One page in key order; it is read row by row, so that the byte cap bounds what is held. */
+/**
+ * One page in key order: first the records' sizes, then as many records as the byte cap lets in. Both are read to their
+ * end: a query that is left half-way (libsql cannot close one) holds its snapshot, and no transaction can begin behind
+ * it once somebody else has written.
+ */
 export function readPage(
   client: SqliteClient,
   layout: TableLayout,
@@ -22,25 +26,26 @@ export function readPage(
 ): Page {
   const { where, values } = after === undefined ? EVERYWHERE : whereAfter(layout, after);
   const order = layout.key.map(({ column }) => columnOf(column)).join(', ');
-  const rows = client
-    .prepare(
-      `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`,
-    )
-    .iterate(...values, maxRecords + 1); // one more tells whether the table ends here
+  const read = (columns: string, limit: number): Row[] =>
+    client
+      .prepare(`SELECT ${columns} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`)
+      .all(...values, limit) as Row[];
 
-  const records: StoredRecord[] = [];
+  // One more tells whether the table ends here.
+  const sizes = read(recordBytes(layout), maxRecords + 1).map((row) => Number(row['bytes']));
+  const count = countFitting(sizes.slice(0, maxRecords), maxBytes);
+  const records = read(recordColumns(layout), count).map((row) => storedRecord(layout, row));
+  return { records, next: records.at(-1)?.key, done: count === sizes.length };
+}
+
+/** How many of the sizes fit together, but one at least. */
+function countFitting(sizes: readonly number[], maxBytes: number): number {
   let bytes = 0;
-  let done = true;
-  for (const row of rows) {
-    const record = storedRecord(layout, row as Row);
-    bytes += record.cells.reduce<number>((sum, cell) => sum + sizeOf(cell), 0);
-    if (records.length === maxRecords || (records.length > 0 && bytes > maxBytes)) {
-      done = false;
-      break;
-    }
-    records.push(record);
-  }
-  return { records, next: records.at(-1)?.key, done };
+  const first = sizes.findIndex((size, i) => {
+    bytes += size;
+    return i > 0 && bytes > maxBytes;
+  });
+  return first === -1 ? sizes.length : first;
 }
 
 /** The records with these keys that are still there. */
@@ -83,6 +88,12 @@ function swapRecord(statements: KeyedStatements, layout: TableLayout, { key, cel
   return Number(changes) > 0;
 }
 
+/** SQLite knows the length of a value without reading it. */
+function recordBytes({ cells }: TableLayout): string {
+  const sizes = cells.map(({ column }) => `COALESCE(OCTET_LENGTH(${columnOf(column)}), 0)`);
+  return `${sizes.join(' + ')} AS bytes`;
+}
+
 function recordColumns(layout: TableLayout): string {
   const exact = ({ column }: KeyColumn, name: string): string =>
     `typeof(${columnOf(column)}) AS "t${name}", CASE typeof(${columnOf(column)}) WHEN 'integer' THEN CAST(${columnOf(column)} AS TEXT) ELSE ${columnOf(column)} END AS "${name}"`;
@@ -109,10 +120,6 @@ function storedRecord(layout: TableLayout, row: Row): StoredRecord {
     ...(layout.tenant ? { tenant: viewBytes(row['tenant']) } : {}),
     cells: layout.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),
   };
-}
-
-function sizeOf(cell: unknown): number {
-  return typeof cell === 'string' || isUint8Array(cell) ? cell.length : 0;
 }
 
 /** One statement a text, prepared once for the records of a chunk. */
