@@ -21,6 +21,7 @@ import type {
   TableCount,
   TableLayout,
 } from '../ports/record-store.js';
+import { SHORTEST_CELL_BYTES, SHORTEST_CELL_CHARACTERS } from './shortest-cell.js';
 
 /** A keyring that is gone with the process. */
 export function memoryKeyring(): KeyringStore {
@@ -287,7 +288,10 @@ function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
 }
 
 function tagOf(cell: unknown, form: 'text' | 'binary'): string | undefined {
-  if (form === 'binary') return isUint8Array(cell) ? keyTagOfBytes(cell) : undefined;
-  const tag = typeof cell === 'string' ? cell.slice(0, KEY_TAG_CHARACTERS) : '';
+  if (form === 'binary') {
+    return isUint8Array(cell) && cell.length >= SHORTEST_CELL_BYTES ? keyTagOfBytes(cell) : undefined;
+  }
+  if (typeof cell !== 'string' || cell.length < SHORTEST_CELL_CHARACTERS) return undefined;
+  const tag = cell.slice(0, KEY_TAG_CHARACTERS);
   return parseKeyTag(tag) && tag;
 }

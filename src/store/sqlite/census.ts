@@ -1,12 +1,12 @@
 import { isUint8Array, viewBytes } from '../../bytes.js';
 import { KEY_TAG_BYTES, KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../../key-tag.js';
-import { MIN_CELL_BYTES } from '../../limits.js';
 import type { TableCount, TableLayout } from '../../ports/record-store.js';
+import { SHORTEST_CELL_BYTES, SHORTEST_CELL_CHARACTERS } from '../shortest-cell.js';
 import type { Row, SqliteClient } from './client.js';
 import { columnOf, tableName } from './sql.js';
 
-const TEXT_CELL = `cs1[rd].${'[a-z2-7]'.repeat(26)}.?*`;
-const BINARY_CELL_BYTES = Math.min(...Object.values(MIN_CELL_BYTES));
+const REST = '?'.repeat(SHORTEST_CELL_CHARACTERS - KEY_TAG_CHARACTERS);
+const TEXT_CELL = `cs1[rd].${'[a-z2-7]'.repeat(26)}.${REST}*`;
 
 /** Only what has the shape of a cell is grouped by its beginning: of a plaintext that strayed there, nothing is read out. */
 export function countTable(client: SqliteClient, layout: TableLayout): TableCount {
@@ -17,7 +17,7 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
     const tag =
       form === 'text'
         ? `CASE WHEN typeof(${name}) = 'text' AND ${name} GLOB '${TEXT_CELL}' THEN substr(${name}, 1, ${KEY_TAG_CHARACTERS}) END`
-        : `CASE WHEN typeof(${name}) = 'blob' AND length(${name}) >= ${BINARY_CELL_BYTES} AND substr(${name}, 1, 2) IN (X'0100', X'0101') THEN substr(${name}, 1, ${KEY_TAG_BYTES}) END`;
+        : `CASE WHEN typeof(${name}) = 'blob' AND length(${name}) >= ${SHORTEST_CELL_BYTES} AND substr(${name}, 1, 2) IN (X'0100', X'0101') THEN substr(${name}, 1, ${KEY_TAG_BYTES}) END`;
     const rows = client
       .prepare(
         `SELECT ${tag} AS tag, COUNT(*) AS cells FROM ${tableName(layout)} WHERE ${name} IS NOT NULL GROUP BY 1`,
