@@ -16,12 +16,19 @@ const RULE =
 export function assertJson(value: unknown): asserts value is JsonValue {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
   if (typeof value === 'number' && Number.isFinite(value)) return;
+  if (typeof value !== 'object' || !isWhole(value)) throw new NotOfTypeError(RULE);
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) assertJson(value[i]);
     return;
   }
-  if (typeof value !== 'object' || !isPlain(value)) throw new NotOfTypeError(RULE);
   for (const member of Object.values(value)) assertJson(member);
+}
+
+/** No class of its own, and no member that JSON passes over: a hidden toJSON, a name that is a symbol. */
+function isWhole(value: object): boolean {
+  const isArray = Array.isArray(value);
+  const members = isArray ? value.length + 1 : Object.keys(value).length; // an array's length is a member too
+  return Reflect.ownKeys(value).length === members && isPlain(isArray ? Object.getPrototypeOf(value) : value);
 }
 
 /** Of this realm or another: a test runner's sandbox has an Object of its own. */
