@@ -41,9 +41,9 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
     reread: (layout, keys) => guarded(() => rereadRecords(client, layout, keys)),
 
     commit: (layout, { swaps, quarantine, job }: Chunk): ChunkOutcome => {
-      jobs.ensureTables();
       return (
         inTransaction(client, 'BEGIN IMMEDIATE', () => {
+          jobs.ensureTables();
           const swapped = swapRecords(client, layout, swaps);
           const write = job(swapped);
           if (!jobs.write(write)) return ROLL_BACK;
@@ -65,10 +65,11 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
       }),
 
     readJob: (id) => guarded(() => jobs.read(id)),
-    writeJob: (write) => {
-      jobs.ensureTables();
-      return inTransaction(client, 'BEGIN IMMEDIATE', () => jobs.write(write) || ROLL_BACK) ?? false;
-    },
+    writeJob: (write) =>
+      inTransaction(client, 'BEGIN IMMEDIATE', () => {
+        jobs.ensureTables();
+        return jobs.write(write) || ROLL_BACK;
+      }) ?? false,
     listQuarantine: (id) => guarded(() => jobs.quarantined(id)),
   };
 }

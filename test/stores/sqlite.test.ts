@@ -73,5 +73,62 @@ for (const driver of DRIVERS) {
         swapped: [true],
       });
     });
+
+    it('leaves a transaction alone that somebody has open on its connection', async () => {
+      const path = newFile();
+      const client = connect(driver, path);
+      client.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)');
+      client.exec("INSERT INTO people VALUES (1, 'a cell')");
+      const { layout } = table('people', { record: integer('id'), encrypt: { email: text() } });
+      const store = sqliteRecords(client);
+      const [record] = (await store.page(layout, ALL)).records;
+      const swaps = [{ key: record?.key as string, cells: [{ cell: 0, old: 'a cell', new: 'fresh' }] }];
+      const write = { id: 'job', previous: undefined, next: 'next' };
+      const commit = async () => store.commit(layout, { swaps, quarantine: [], job: () => write });
+
+      client.exec('BEGIN');
+      client.exec("INSERT INTO people VALUES (2, 'theirs')");
+      await expect(commit).rejects.toThrow(/within a transaction/);
+      await expect(async () => store.writeJob(write)).rejects.toThrow(/within a transaction/);
+      expect(await store.readJob('job')).toBeUndefined();
+      expect(await store.listQuarantine('job')).toEqual([]);
+      client.exec('COMMIT');
+      const tables = client.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+      expect(tables.map((row) => (row as { name: string }).name)).toEqual(['people']);
+      expect(client.prepare('SELECT email FROM people ORDER BY id').all()).toMatchObject([
+        { email: 'a cell' },
+        { email: 'theirs' },
+      ]);
+      expect(await commit()).toEqual({ committed: true, swapped: [true] });
+    });
+
+    it('makes its tables again if what made them was undone', async () => {
+      const client = connect(driver);
+      client.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)');
+      const store = sqliteRecords(client);
+      await store.writeJob({ id: 'job', previous: undefined, next: 'one' });
+      client.exec('DROP TABLE cellseal_job');
+      expect(await store.readJob('job')).toBeUndefined();
+      expect(await store.writeJob({ id: 'job', previous: undefined, next: 'two' })).toBe(true);
+      expect(await store.readJob('job')).toBe('two');
+    });
+
+    it('reads a database that it cannot write, and says so where it would write', async () => {
+      const path = newFile();
+      const application = connect(driver, path);
+      application.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)');
+      application.exec("INSERT INTO people VALUES (1, 'a cell')");
+      const { layout } = table('people', { record: integer('id'), encrypt: { email: text() } });
+      const store = sqliteRecords(connect(driver, path, { readonly: true }));
+      expect((await store.page(layout, ALL)).records).toHaveLength(1);
+      expect(await store.census([layout])).toHaveLength(1);
+      expect(await store.estimate(layout)).toEqual({ records: 1, source: 'count' });
+      expect(await store.readJob('job')).toBeUndefined();
+      expect(await store.listQuarantine('job')).toEqual([]);
+      const write = { id: 'job', previous: undefined, next: 'next' };
+      await expect(async () => store.writeJob(write)).rejects.toThrow(/readonly/);
+      const chunk = { swaps: [], quarantine: [], job: () => write };
+      await expect(async () => store.commit(layout, chunk)).rejects.toThrow(/readonly/);
+    });
   });
 }

@@ -1,36 +1,39 @@
 import type { JobWrite, QuarantineEntry } from '../../ports/job-store.js';
 import type { Row, SqliteClient } from './client.js';
-import { guarded, quoted } from './sql.js';
+import { quoted } from './sql.js';
 
-/** The job records and what jobs have in quarantine, in two tables that are made at the first use. */
+/** The job records and what jobs have in quarantine, in two tables that are made with the first write. */
 export class SqliteJobs {
   readonly #client: SqliteClient;
+  readonly #jobTable: string;
+  readonly #quarantineTable: string;
   readonly #jobs: string;
   readonly #quarantine: string;
-  #made = false;
 
   constructor(client: SqliteClient, jobTable: string, quarantineTable: string) {
     this.#client = client;
+    this.#jobTable = jobTable;
+    this.#quarantineTable = quarantineTable;
     this.#jobs = quoted(jobTable);
     this.#quarantine = quoted(quarantineTable);
   }
 
-  /** Called outside a transaction: making a table inside one would hold its locks. */
+  /** Called inside the transaction that writes, and each time: what it makes is there only if that is committed. */
   ensureTables(): void {
-    if (this.#made) return;
-    guarded(() => {
-      this.#client.exec(
-        `CREATE TABLE IF NOT EXISTS ${this.#jobs} (id TEXT PRIMARY KEY, record TEXT NOT NULL)`,
-      );
-      this.#client.exec(
-        `CREATE TABLE IF NOT EXISTS ${this.#quarantine} (job TEXT NOT NULL, tbl TEXT NOT NULL, record TEXT NOT NULL, attribute TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (job, tbl, record, attribute))`,
-      );
-    });
-    this.#made = true;
+    this.#client.exec(`CREATE TABLE IF NOT EXISTS ${this.#jobs} (id TEXT PRIMARY KEY, record TEXT NOT NULL)`);
+    this.#client.exec(
+      `CREATE TABLE IF NOT EXISTS ${this.#quarantine} (job TEXT NOT NULL, tbl TEXT NOT NULL, record TEXT NOT NULL, attribute TEXT NOT NULL, code TEXT NOT NULL, PRIMARY KEY (job, tbl, record, attribute))`,
+    );
+  }
+
+  /** Reading makes no table: it may be in a transaction of somebody else's, or in a database that cannot be written. */
+  #isThere(name: string): boolean {
+    const sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE";
+    return this.#client.prepare(sql).all(name).length > 0;
   }
 
   read(id: string): string | undefined {
-    this.ensureTables();
+    if (!this.#isThere(this.#jobTable)) return undefined;
     const [row] = this.#client.prepare(`SELECT record FROM ${this.#jobs} WHERE id = ?`).all(id);
     return row === undefined ? undefined : String((row as Row)['record']);
   }
@@ -58,7 +61,7 @@ export class SqliteJobs {
   }
 
   quarantined(id: string): QuarantineEntry[] {
-    this.ensureTables();
+    if (!this.#isThere(this.#quarantineTable)) return [];
     const rows = this.#client
       .prepare(`SELECT tbl, record, attribute, code FROM ${this.#quarantine} WHERE job = ?`)
       .all(id) as Row[];
