@@ -11,9 +11,10 @@ import {
 } from 'cellseal';
 import { fileKeyring } from 'cellseal/file';
 import { clientName, createTable, openDatabase, openFile, prepareInsert } from './database.js';
+import { definitionOf } from './definition.js';
 import { InputError } from './input-error.js';
 import type { Page } from './page.js';
-import { type Records, type Row, definitionOf } from './records.js';
+import type { Records, Row } from './records.js';
 import { type RunFolder, type Workplace, makePassphrase, writeShape } from './run-folder.js';
 import { type Story, timed } from './story.js';
 import { count, megabytes, perSecond, seconds, shortKey } from './text.js';

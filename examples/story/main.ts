@@ -4,13 +4,13 @@
  */
 import { readCsv } from './csv-file.js';
 import { encryptAll } from './encrypt.js';
-import { plantFault } from './faults.js';
+import { plantFaults } from './faults.js';
 import { InputError } from './input-error.js';
+import { makePeople } from './invented-people.js';
 import { refuseMovedCell } from './moved-cell.js';
 import { changeKey } from './new-key.js';
 import { HELP, type StoryOptions, parseOptions } from './options.js';
 import { type Page, openPage } from './page.js';
-import { makePeople } from './people.js';
 import { readBack } from './read-back.js';
 import type { Records } from './records.js';
 import { countCells, rotateTwice } from './rotation.js';
@@ -63,18 +63,18 @@ async function play(
   page: Page,
   records: Records,
   workplace: Workplace,
-  { fault }: StoryOptions,
+  { faults }: StoryOptions,
   began: number,
 ): Promise<Outcome> {
   const encrypted = await encryptAll(page, workplace, records);
   const { story } = encrypted;
   const copied = await showBothViews(story);
   await refuseMovedCell(story);
-  const keys = await changeKey(story, fault);
+  const keys = await changeKey(story, faults);
   const rotation = await rotateTwice(story);
   await suspendOldKey(story, keys, copied);
   await keys.writer.stop();
-  await plantFault(story, fault);
+  await plantFaults(story, faults);
   const read = await readBack(story);
   const census = await countCells(story);
   return { story, encrypted, rotation, readBack: read, census, ms: performance.now() - began };

@@ -12,12 +12,12 @@ export interface KeyChange {
 }
 
 /** A key is read by every process before the first cell is under it: what one writes, the others can read. */
-export async function changeKey(story: Story, fault: Fault | undefined): Promise<KeyChange> {
+export async function changeKey(story: Story, faults: readonly Fault[]): Promise<KeyChange> {
   const { page, folder, keyring } = story;
   page.heading('A new key, while another process writes');
   const oldKey =
     listKeys(keyring).find(({ kind, state }) => kind === 'data' && state === 'active')?.keyId ?? '';
-  const writer = await startWriter(folder, fault);
+  const writer = await startWriter(folder, faults);
   const newKey = await addKey(keyring);
   await writer.refresh();
   await activateKey(keyring, newKey);

@@ -18,7 +18,7 @@ process writes, kills the rotation, resumes it, and compares every row.
 For tests:
   --records N        this many invented people instead of 20,000
   --fault NAME       breaks something on purpose, which the comparison must find:
-                     lost-write, returned-record or changed-record
+                     lost-write, returned-record or changed-record; may be repeated
 `;
 
 /** What the story can break on purpose. */
@@ -40,7 +40,7 @@ export interface StoryOptions {
   readonly records: number;
   readonly dir: string | undefined;
   readonly keep: boolean;
-  readonly fault: Fault | undefined;
+  readonly faults: readonly Fault[];
 }
 
 const DEFAULT_RECORDS = 20_000;
@@ -48,14 +48,14 @@ const MAX_RECORDS = 1_000_000;
 
 /** @throws InputError with one line that says what to change. */
 export function parseOptions(args: readonly string[]): StoryOptions {
-  const { help, keep, dir, records, fault, ...csv } = parseStrictly(args);
+  const { help, keep, dir, records, fault: faults, ...csv } = parseStrictly(args);
   return {
     help,
     keep,
     dir,
     csv: csvOptions(csv, records),
     records: recordCount(records),
-    fault: faultNamed(fault),
+    faults: faults.map(faultNamed),
   };
 }
 
@@ -71,7 +71,7 @@ function parseStrictly(args: readonly string[]) {
         records: { type: 'string' },
         dir: { type: 'string' },
         keep: { type: 'boolean', default: false },
-        fault: { type: 'string' },
+        fault: { type: 'string', multiple: true, default: [] },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
@@ -123,8 +123,7 @@ function recordCount(given: string | undefined): number {
   throw new InputError('--records is a whole number from 1 to 1,000,000.');
 }
 
-function faultNamed(given: string | undefined): Fault | undefined {
-  if (given === undefined) return undefined;
+function faultNamed(given: string): Fault {
   const fault = FAULTS.find((name) => name === given);
   if (fault) return fault;
   throw new InputError(`--fault is one of ${FAULTS.join(', ')}.`);

@@ -6,7 +6,7 @@ import { type RotationProgress, rotate } from 'cellseal/rotation';
 import { sqliteRecords } from 'cellseal/sqlite';
 import { hearStory, say, sayLast } from './children.js';
 import { openDatabase } from './database.js';
-import { definitionOf } from './records.js';
+import { definitionOf } from './definition.js';
 import { readPassphrase, readShape, runFolder } from './run-folder.js';
 
 /** What this process says: the library's progress as it is, and at the end that it has come there. */

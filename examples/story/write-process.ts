@@ -6,10 +6,12 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encryptRecord, openKeyring, refreshKeyring } from 'cellseal';
 import { fileKeyring } from 'cellseal/file';
+import { anotherRecord } from './another-record.js';
 import { hearStory, say, sayLast } from './children.js';
 import { deleteRow, openDatabase, prepareInsert, readIds, updateRow } from './database.js';
-import { seedPeople } from './people.js';
-import { type Row, anotherRecord, definitionOf, idOf } from './records.js';
+import { definitionOf } from './definition.js';
+import { seedPeople } from './invented-people.js';
+import { type Row, idOf } from './records.js';
 import { readPassphrase, readShape, runFolder } from './run-folder.js';
 import { type Write, openWriteLog } from './write-log.js';
 
@@ -24,7 +26,7 @@ const PAUSE_MS = 3;
 /** A write that is logged and acknowledged but never done, where the story asks for this fault. */
 const LOST_WRITE = 20;
 
-const [path = '', fault] = process.argv.slice(2);
+const [path = '', ...faults] = process.argv.slice(2);
 const folder = runFolder(path);
 const shape = readShape(folder);
 const definition = definitionOf(shape);
@@ -59,7 +61,7 @@ async function obey(): Promise<boolean> {
 
 /** Seven of ten change a row, the others insert and delete. */
 async function write(number: number): Promise<void> {
-  const isLost = fault === 'lost-write' && number === LOST_WRITE;
+  const isLost = faults.includes('lost-write') && number === LOST_WRITE;
   const dice = isLost ? 0 : randomInt(10);
   if (dice >= 8 || ids.length === 0) return insert(number);
   if (dice === 7) return remove(number);

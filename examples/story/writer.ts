@@ -13,14 +13,13 @@ export interface Writer {
 }
 
 /** Starts the process; resolves when it is about to write. */
-export async function startWriter(folder: RunFolder, fault: Fault | undefined): Promise<Writer> {
+export async function startWriter(folder: RunFolder, faults: readonly Fault[]): Promise<Writer> {
   const waiting: { done: WriterAnswer['done']; resolve: () => void }[] = [];
   const hear = ({ done }: WriterAnswer): void => {
     if (waiting[0]?.done === done) waiting.shift()?.resolve();
   };
   const module = new URL('./write-process.ts', import.meta.url);
-  const args = fault === 'lost-write' ? [folder.path, fault] : [folder.path];
-  const child: Child<WriterOrder> = startChild(module, args, hear);
+  const child: Child<WriterOrder> = startChild(module, [folder.path, ...faults], hear);
 
   const answer = (done: WriterAnswer['done']): Promise<void> =>
     new Promise((resolve, reject) => {
