@@ -1,0 +1,101 @@
+/** The packed package in a bundle: what comes along with an import, and what does not. */
+import { type BuildResult, build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKING_MS, type Packed, consumer, entriesOf, packed, removeConsumers } from './packed.js';
+
+let packedNow: Packed;
+let entries: string[];
+let folder: string;
+beforeAll(async () => {
+  packedNow = await packed();
+  entries = entriesOf(packedNow.manifest);
+  folder = consumer(packedNow, { files: {} });
+}, PACKING_MS);
+afterAll(removeConsumers);
+
+/** As for a browser: a `node:` module would be an error, unless it is named as external. */
+function bundle(contents: string, external: readonly string[] = []) {
+  return build({
+    stdin: { contents, resolveDir: folder },
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2023',
+    minifyWhitespace: true,
+    minifyIdentifiers: true,
+    external: [...external],
+    logLevel: 'silent',
+  });
+}
+
+function codeOf({ outputFiles: [output] = [] }: BuildResult<{ write: false }>): string {
+  return output?.text.trim() ?? '';
+}
+
+function externalsOf({
+  metafile,
+}: {
+  metafile: { outputs: Record<string, { imports: { path: string }[] }> };
+}): string[] {
+  return Object.values(metafile.outputs)
+    .flatMap(({ imports }) => imports.map(({ path }) => path))
+    .sort();
+}
+
+// Words that stay, whatever a bundler makes of names: what a keyring's document and its cryptography cannot do without.
+const KEYRING = ['PBKDF2', 'slot-commitment', 'keyring-mac', 'deriveKey'];
+const CRYPTOGRAPHY = ['subtle', 'AES-GCM', 'HKDF', 'PBKDF2', 'getRandomValues'];
+
+describe('a bundle', () => {
+  it('of an import that uses nothing is empty, for every entry', async () => {
+    for (const entry of entries)
+      expect(codeOf(await bundle(`import '${entry}';`, ['node:*'])), entry).toBe('');
+  });
+
+  it('of every entry but the file keyring needs nothing of Node', async () => {
+    for (const entry of entries) {
+      const result = await bundle(`export * from '${entry}';`, ['node:*']);
+      const wanted = entry === 'cellseal/file' ? ['node:crypto', 'node:fs/promises', 'node:path'] : [];
+      expect(externalsOf(result), entry).toEqual(wanted);
+    }
+  });
+
+  it('that defines tables has no keyring in it and no cryptography', async ({ annotate }) => {
+    const whole = codeOf(await bundle("export * from 'cellseal';"));
+    const tables = codeOf(
+      await bundle(`import { table, text, uuid } from 'cellseal';
+        export const customers = table('customers', { record: uuid('id'), encrypt: { email: text() } });`),
+    );
+    for (const word of [...KEYRING, ...CRYPTOGRAPHY]) expect(whole, 'the root entry').toContain(word);
+    expect([...KEYRING, ...CRYPTOGRAPHY].filter((word) => tables.includes(word))).toEqual([]);
+    await annotate(
+      `minified: all of the root entry ${whole.length} bytes, table definitions ${tables.length} bytes`,
+    );
+    expect(tables.length).toBeLessThan(whole.length / 3);
+    expect(whole.length).toBeLessThan(80_000);
+  });
+
+  it('of what encrypts records with a keyring has no rotation in it', async () => {
+    const code = codeOf(
+      await bundle("export { decryptRecord, encryptRecord, openKeyring } from 'cellseal';"),
+    );
+    expect(code).not.toContain('rotation:');
+    expect(code).not.toContain('cellseal_job');
+  });
+
+  // Storage never sees a key: there is nothing in these that could use one.
+  for (const entry of ['cellseal/sqlite', 'cellseal/memory', 'cellseal/file']) {
+    it(`of ${entry} has no cryptography in it`, async () => {
+      const code = codeOf(await bundle(`export * from '${entry}';`, ['node:*']));
+      expect(CRYPTOGRAPHY.filter((word) => code.includes(word))).toEqual([]);
+    });
+  }
+
+  it('of one error class is that class and the one above it', async () => {
+    const code = codeOf(await bundle("export { StoreBusyError } from 'cellseal';"));
+    expect(code).toContain('store-busy');
+    expect(code).not.toContain('not-a-cell');
+  });
+});

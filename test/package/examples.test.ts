@@ -1,0 +1,83 @@
+/** Every program in `examples/` runs against the packed package, as `npx tsx` would run it, and prints what it should. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKING_MS, type Packed, ROOT, consumer, packed, removeConsumers } from './packed.js';
+import { node } from './run.js';
+
+const EXAMPLES = join(ROOT, 'examples');
+
+/** What each prints; `…` stands for anything. */
+const PRINTED: Readonly<Record<string, string>> = {
+  'quick-start.ts': `
+    stored: cs1r.… and pro as it is
+    read: jane@example.com 1985-02-28 { vip: true } pro
+    moved to another record: authentication (customers.email)`,
+  'sqlite.ts': `
+    patients: Ada: influenza, Ben: influenza, Cleo: influenza, Dan: none, Eve: influenza
+    before the rotation: key-in-use 9 cells
+    rotation: 2 of 5 records, sweeping
+    rotation: 4 of 5 records, sweeping
+    rotation: 5 of 5 records, swept
+    the old key: suspended
+    patients: Ada: influenza, Ben: influenza, Cleo: influenza, Dan: none, Eve: influenza
+    a cell under the old key: suspended-key`,
+  'many-records.ts': `
+    encrypted: 999 of 1000
+      record at 700: invalid-value (visits)
+    decrypted: 997 of 999
+      record at 1: not-a-cell (iban)
+      record at 2: authentication (iban)`,
+  'patches-and-projections.ts': `
+    UPDATE sets: phone = null, plan = free
+    projection: jane@example.com null false
+    without its id: missing-record-id id
+    plaintext in the database: not-a-cell phone`,
+  'tenants.ts': `
+    data keys: shared, acme, globex
+    acme reads: DE02
+    globex asks for it: key-of-another-tenant
+    umbrella asks for what is of initech: authentication`,
+  'own-adapter.ts': `
+    every case of the suite passed`,
+  'raw-key.ts': `
+    payload: { to: 'jane@example.com', template: 'welcome' }
+    another raw key: wrong-secret`,
+  'commonjs.cjs': `
+    read: jane@example.com
+    plaintext: not-a-cell true`,
+};
+
+let packedNow: Packed;
+beforeAll(async () => {
+  packedNow = await packed();
+}, PACKING_MS);
+afterAll(removeConsumers);
+
+describe('the example', () => {
+  for (const [file, printed] of Object.entries(PRINTED)) {
+    it(file, async () => {
+      const files = { [file]: readFileSync(join(EXAMPLES, file), 'utf8') };
+      const cwd = consumer(packedNow, { files, has: ['libsql'] });
+      const loader = file.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : [];
+      const { code, stderr, stdout } = await node(cwd, [...loader, file]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout.split('\n')).toEqual(lines(printed));
+    });
+  }
+
+  it('that is in the folder is in this list', () => {
+    const programs = readdirSync(EXAMPLES, { withFileTypes: true }).filter((entry) => entry.isFile());
+    expect(programs.map(({ name }) => name).sort()).toEqual(Object.keys(PRINTED).sort());
+  });
+});
+
+/** Without the margin; a line with `…` as what matches it. */
+function lines(printed: string): unknown[] {
+  const all = `${printed.slice(1).replaceAll(/^ {4}/gm, '')}\n`.split('\n');
+  return all.map((line) => {
+    if (!line.includes('…')) return line;
+    const pattern = line.split('…').map((part) => part.replaceAll(/[^\w ]/g, '\\$&'));
+    return expect.stringMatching(new RegExp(`^${pattern.join('.*')}$`));
+  });
+}
