@@ -1,0 +1,45 @@
+import type { ConformanceCase } from './conformance-case.js';
+import { COMMIT_CASES } from './record-store/commits.js';
+import { COUNT_CASES } from './record-store/counts.js';
+import { SAMPLES, inSchema } from './record-store/fixtures.js';
+import { casesOfSample } from './record-store/ids.js';
+import { JOB_CASES } from './record-store/jobs.js';
+import { PAGE_CASES } from './record-store/pages.js';
+import type { OpenRecordStore, RecordStoreCasesOptions } from './record-store/subject.js';
+import { NOT_THE_SAME_BYTES, SWAP_CASES, casesOfOtherBytes } from './record-store/swaps.js';
+
+/**
+ * The cases that every record store passes. They need no particular test runner:
+ *
+ * ```ts
+ * for (const { name, run } of recordStoreCases(open)) it(name, run);
+ * ```
+ *
+ * They make thousands of small calls, so let `open` be quick: a transaction rolled back, or tables truncated.
+ */
+export function recordStoreCases(
+  open: OpenRecordStore,
+  { schemaName }: RecordStoreCasesOptions = {},
+): readonly ConformanceCase[] {
+  const samples = schemaName === undefined ? SAMPLES : [...SAMPLES, inSchema(schemaName)];
+  const cases = [
+    ...samples.flatMap(casesOfSample),
+    ...PAGE_CASES,
+    ...NOT_THE_SAME_BYTES.flatMap(casesOfOtherBytes),
+    ...SWAP_CASES,
+    ...JOB_CASES,
+    ...COMMIT_CASES,
+    ...COUNT_CASES,
+  ];
+  return cases.map(({ name, tables, test }) => ({
+    name,
+    async run() {
+      const subject = await open(tables);
+      try {
+        await test(subject, ...tables);
+      } finally {
+        await subject.close();
+      }
+    },
+  }));
+}

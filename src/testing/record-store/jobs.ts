@@ -1,0 +1,197 @@
+import { StoreBusyError } from '../../index.js';
+import type { JobWrite, QuarantineEntry, RecordStore } from '../../rotation/index.js';
+import { people } from './fixtures.js';
+import { must, mustEqual } from './looks.js';
+import type { StoreCase } from './subject.js';
+
+export const entryOf = (key: string, column: string, code: string): QuarantineEntry => ({
+  table: 'people',
+  key,
+  column,
+  code,
+});
+
+const spellEntry = (entry: QuarantineEntry): string =>
+  JSON.stringify([entry.table, entry.key, entry.column, entry.code]);
+
+export async function mustBeQuarantined(
+  store: RecordStore,
+  job: string,
+  entries: readonly QuarantineEntry[],
+): Promise<void> {
+  const found = await store.listQuarantine(job);
+  mustEqual(found.map(spellEntry).sort(), entries.map(spellEntry).sort(), 'the quarantine');
+}
+
+/** Writes a job record together with entries of its quarantine, and nothing else. */
+export async function quarantineIn(
+  store: RecordStore,
+  id: string,
+  quarantine: readonly QuarantineEntry[],
+  more: Partial<JobWrite> = {},
+): Promise<boolean> {
+  const previous = await store.readJob(id);
+  const outcome = await store.commit(people.definition.layout, {
+    swaps: [],
+    quarantine,
+    job: () => ({ id, previous, next: `${previous ?? ''}.`, ...more }),
+  });
+  return outcome.committed;
+}
+
+export const JOB_CASES: readonly StoreCase[] = [
+  {
+    name: 'a job that was never written has no record and nothing in quarantine',
+    tables: [people],
+    async test({ store }) {
+      must((await store.readJob('never')) === undefined, 'a job that was never written has a record');
+      await mustBeQuarantined(store, 'never', []);
+    },
+  },
+  {
+    name: 'a job record is written for the first time once',
+    tables: [people],
+    async test({ store }) {
+      mustEqual(await store.writeJob({ id: 'job', previous: undefined, next: 'one' }), true, 'the first');
+      mustEqual(await store.writeJob({ id: 'job', previous: undefined, next: 'two' }), false, 'the second');
+      mustEqual(await store.readJob('job'), 'one', 'the record');
+    },
+  },
+  {
+    name: 'a job record is written over exactly the one that was read',
+    tables: [people],
+    async test({ store }) {
+      await store.writeJob({ id: 'job', previous: undefined, next: 'record Å' });
+      for (const previous of ['RECORD Å', 'record Å ', 'record A', 'record \u0041\u030a', '', 'record']) {
+        mustEqual(await store.writeJob({ id: 'job', previous, next: 'wrong' }), false, 'a write');
+      }
+      mustEqual(await store.readJob('job'), 'record Å', 'the record');
+      mustEqual(await store.writeJob({ id: 'job', previous: 'record Å', next: 'next' }), true, 'the write');
+      mustEqual(await store.readJob('job'), 'next', 'the next record');
+      mustEqual(await store.writeJob({ id: 'job', previous: 'next', next: 'next' }), true, 'the same again');
+    },
+  },
+  {
+    name: 'a job record that is not there is not written over',
+    tables: [people],
+    async test({ store }) {
+      mustEqual(await store.writeJob({ id: 'job', previous: 'one', next: 'two' }), false, 'a write');
+      must((await store.readJob('job')) === undefined, 'a record came to be');
+    },
+  },
+  {
+    name: 'a job record comes back as it was written: quotes, other scripts, 60 KiB',
+    tables: [people],
+    async test({ store }) {
+      let previous: string | undefined;
+      for (const next of ['{"a":"it\'s \\"x\\" \u{1f600} é"}', '', ' ', 'x'.repeat(60 * 1_024)]) {
+        mustEqual(await store.writeJob({ id: "o'job", previous, next }), true, 'a write');
+        mustEqual(await store.readJob("o'job"), next, 'the record');
+        previous = next;
+      }
+    },
+  },
+  {
+    name: 'jobs with different names are different jobs',
+    tables: [people],
+    async test({ store }) {
+      const ids = ['job', 'Job', 'job ', 'jöb', 'job:kr_a', 'job%'];
+      for (const id of ids) await store.writeJob({ id, previous: undefined, next: `of ${id}` });
+      for (const id of ids) mustEqual(await store.readJob(id), `of ${id}`, 'a record');
+    },
+  },
+  {
+    name: 'of two that write one job at once, one succeeds',
+    tables: [people],
+    async test({ store }) {
+      await store.writeJob({ id: 'job', previous: undefined, next: 'start' });
+      const attempts = Array.from({ length: 8 }, async (_, n) => {
+        try {
+          return await store.writeJob({ id: 'job', previous: 'start', next: `${n}` });
+        } catch (error) {
+          if (error instanceof StoreBusyError) return false;
+          throw error;
+        }
+      });
+      const winners = (await Promise.all(attempts)).flatMap((won, n) => (won ? [`${n}`] : []));
+      mustEqual(winners, [await store.readJob('job')], 'winners');
+    },
+  },
+  {
+    name: 'a cell stands in quarantine once, with the last code, however often it is put there',
+    tables: [people],
+    async test({ store }) {
+      await quarantineIn(store, 'job', [entryOf('k1', 'email', 'authentication')]);
+      await quarantineIn(store, 'job', [
+        entryOf('k1', 'email', 'unknown-key'),
+        entryOf('k1', 'phone', 'too-short'),
+      ]);
+      await quarantineIn(store, 'job', [
+        entryOf('k1', 'phone', 'too-short'),
+        entryOf('k2', 'email', 'not-a-cell'),
+      ]);
+      const wanted = [
+        entryOf('k1', 'email', 'unknown-key'),
+        entryOf('k1', 'phone', 'too-short'),
+        entryOf('k2', 'email', 'not-a-cell'),
+      ];
+      await mustBeQuarantined(store, 'job', wanted);
+    },
+  },
+  {
+    name: 'what is in quarantine is told by table, key and attribute, byte by byte',
+    tables: [people],
+    async test({ store }) {
+      const entries = [
+        entryOf('k', 'email', 'a'),
+        entryOf('K', 'email', 'b'),
+        entryOf('k ', 'email', 'c'),
+        entryOf('k', 'Email', 'd'),
+        { ...entryOf('k', 'email', 'e'), table: 'People' },
+        entryOf('["it\'s","\u{1f600}"]', "o'column", 'f'),
+      ];
+      await quarantineIn(store, 'job', entries);
+      await mustBeQuarantined(store, 'job', entries);
+    },
+  },
+  {
+    name: 'each job has a quarantine of its own',
+    tables: [people],
+    async test({ store }) {
+      await quarantineIn(store, 'one', [entryOf('k', 'email', 'a')]);
+      await quarantineIn(store, 'two', [entryOf('k', 'email', 'b')]);
+      await mustBeQuarantined(store, 'one', [entryOf('k', 'email', 'a')]);
+      await mustBeQuarantined(store, 'two', [entryOf('k', 'email', 'b')]);
+    },
+  },
+  {
+    name: 'a job that forgets its quarantine forgets all of it, with the same write, and nobody else’s',
+    tables: [people],
+    async test({ store }) {
+      const [ofOne, ofTwo] = [
+        [entryOf('k', 'email', 'a'), entryOf('k2', 'email', 'a')],
+        [entryOf('k', 'email', 'b')],
+      ];
+      await quarantineIn(store, 'one', ofOne);
+      await quarantineIn(store, 'two', ofTwo);
+      const previous = await store.readJob('one');
+      const write = { id: 'one', previous, next: 'fresh', forgetQuarantine: true };
+      mustEqual(await store.writeJob({ ...write, previous: 'other' }), false, 'a write that is refused');
+      await mustBeQuarantined(store, 'one', ofOne);
+      mustEqual(await store.writeJob({ ...write, forgetQuarantine: false }), true, 'a write that keeps');
+      await mustBeQuarantined(store, 'one', ofOne);
+      mustEqual(await store.writeJob({ ...write, previous: 'fresh' }), true, 'a write that forgets');
+      await mustBeQuarantined(store, 'one', []);
+      await mustBeQuarantined(store, 'two', ofTwo);
+    },
+  },
+  {
+    name: 'a commit that forgets the quarantine keeps what it puts there itself',
+    tables: [people],
+    async test({ store }) {
+      await quarantineIn(store, 'job', [entryOf('k', 'email', 'a')]);
+      await quarantineIn(store, 'job', [entryOf('k2', 'email', 'b')], { forgetQuarantine: true });
+      await mustBeQuarantined(store, 'job', [entryOf('k2', 'email', 'b')]);
+    },
+  },
+];

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { recordStoreCases } from '../../src/testing/conformance.js';
+import { DRIVERS, HAS_NODE_SQLITE } from './sqlite-drivers.js';
+import { openMemory, openSqlite } from './subjects.js';
+
+const stores = [
+  { name: 'memoryRecords', cases: recordStoreCases(openMemory) },
+  ...DRIVERS.map((driver) => ({
+    name: `sqliteRecords over ${driver.name}`,
+    cases: recordStoreCases(openSqlite(driver), { schemaName: 'main' }),
+  })),
+];
+
+for (const { name, cases } of stores) {
+  describe(name, () => {
+    for (const { name: sentence, run } of cases) it(sentence, run);
+  });
+}
+
+it('the suite runs over libsql, and over node:sqlite wherever Node has it', () => {
+  const wanted = HAS_NODE_SQLITE ? ['libsql', 'node:sqlite'] : ['libsql'];
+  expect(DRIVERS.map(({ name }) => name)).toEqual(wanted);
+});
