@@ -7,9 +7,12 @@ import { columnOf } from './sql.js';
 /** One part of a key: its storage class, and its value as text (a blob in hexadecimal). */
 export type KeyValue = readonly [storage: 'integer' | 'text' | 'blob', value: string];
 
-/** Integers travel as text: a driver would round those beyond 2^53, or refuse them. */
+/**
+ * Integers travel as text: a driver would round those beyond 2^53, or refuse them. The plus takes the cast's affinity
+ * away, for which SQLite would not use the index of a column without a type.
+ */
 const BINDINGS: Readonly<Record<KeyValue[0], { sql: string; bind: (value: string) => SqliteValue }>> = {
-  integer: { sql: 'CAST(? AS INTEGER)', bind: (value) => value },
+  integer: { sql: '+CAST(? AS INTEGER)', bind: (value) => value },
   text: { sql: '?', bind: (value) => value },
   blob: { sql: '?', bind: decodeHex },
 };
