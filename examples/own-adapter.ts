@@ -48,8 +48,7 @@ function ownRecords(db: Database): RecordStore {
 
     page(layout, { after, maxBytes, maxRecords }) {
       // Cursors come back from a job record, which somebody may have damaged.
-      if (after !== undefined && !/^[0-9a-f.]*$/.test(after))
-        throw new InvalidCursorError({ table: layout.name });
+      if (after !== undefined && !isKey(layout, after)) throw new InvalidCursorError({ table: layout.name });
       const rows = db.rows(layout);
       // By key, after the last one: an offset would skip records when others are removed.
       const keys = [...rows.keys()].sort().filter((key) => after === undefined || key > after);
@@ -150,6 +149,12 @@ function keyOf(layout: TableLayout, row: Row): RecordKey {
     throw new StoreUnfitError('A row has no id.', { table: layout.name });
   });
   return parts.join('.');
+}
+
+/** Whether a text is what {@link keyOf} makes for this table. */
+function isKey({ key }: TableLayout, text: string): boolean {
+  const parts = key.map(({ type }) => (type === 'integer' ? '[0-9a-f]{16}' : '(?:[0-9a-f]{2})*'));
+  return new RegExp(`^${parts.join('\\.')}$`).test(text);
 }
 
 const TEXT_CELL = /^cs1[rd]\.[a-z2-7]{25}[aeimquy4]\.[\w-]{44,}$/;
