@@ -2,12 +2,6 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** How a process ended. */
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
 /** A process of the story's own, which is told things in messages. */
 export interface Child<Told extends object> {
   readonly pid: number;
@@ -15,7 +9,7 @@ export interface Child<Told extends object> {
   /** Without notice: nothing in the process can clean up. */
   kill(): void;
   /** Resolves when the process has ended and everything that it said has been heard. */
-  readonly ended: Promise<Exit>;
+  readonly ended: Promise<void>;
 }
 
 /**
@@ -34,10 +28,10 @@ export function startChild<Said extends object, Told extends object>(
   process.once('exit', kill);
   child.on('message', (message) => hear(message as Said));
   // What a process has said may arrive after the news of its end.
-  const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(
-    ([[code, signal]]): Exit => {
-      process.off('exit', kill);
-      return { code, signal };
+  const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(() => {
+    process.off('exit', kill);
+  });
+  return { code, signal };
     },
   );
   return {

@@ -64,9 +64,9 @@ function readBytes(file: string): Buffer {
 function parseLines(text: string, delimiter: string): Line[] {
   const bytes = Buffer.from(text);
   const lineAt = countLines(bytes);
+  const lines: Line[] = [];
   let end = 0; // of the last whole record, in bytes
   try {
-    const lines: Line[] = [];
     parse(bytes, {
       delimiter,
       record_delimiter: ['\r\n', '\n', '\r'],
@@ -80,21 +80,22 @@ function parseLines(text: string, delimiter: string): Line[] {
     });
     return lines;
   } catch (error) {
-    const explain = BROKEN[(error as CsvError).code as string];
+    const { code, record = [] } = error as CsvError & { record?: unknown[] };
+    const explain = BROKEN[code as string];
     if (!explain) throw error;
-    throw new InputError(`Line ${lineAt(end)}: ${explain(error as CsvError)}`);
+    throw new InputError(`Line ${lineAt(end)}: ${explain(record.length, lines[0]?.fields.length)}`);
   }
 }
 
 /** By csv-parse's codes. Its own messages quote the file, which may be personal. */
-const BROKEN: Readonly<Record<string, (error: CsvError) => string>> = {
+const BROKEN: Readonly<Record<string, (fields: number, columns: number | undefined) => string>> = {
   CSV_QUOTE_NOT_CLOSED: () => 'a field of the record that begins here has a quote that is never closed.',
   INVALID_OPENING_QUOTE: () =>
     'a quote stands inside a field that is not quoted. Quote the whole field and double the quotes in it.',
   CSV_INVALID_CLOSING_QUOTE: () =>
     'a quoted field goes on after its closing quote. Quotes inside a quoted field are doubled.',
-  CSV_RECORD_INCONSISTENT_FIELDS_LENGTH: (error) =>
-    `the record has ${(error['record'] as unknown[]).length} fields, and the header another number.`,
+  CSV_RECORD_INCONSISTENT_FIELDS_LENGTH: (fields, columns) =>
+    `the number of fields is ${fields} in this record, and ${columns} in the header.`,
 };
 
 /** Gives the number of the line at which a record begins that follows `offset`: ascending offsets only. */

@@ -24,10 +24,14 @@ export async function readBack(story: Story): Promise<ReadBack> {
   const writes = readWriteLog(folder.writeLog);
   const { result, ms } = await timed(() => compareAll(story, writes));
   const { verdict, records, cells } = result;
+  const cameBack = verdict.mismatches.filter(({ what }) => what === 'came back').length;
   page.list([
     ['untouched', `${count(verdict.untouched)} rows are as they went in`],
     ['written', `${count(verdict.written)} rows hold what was last written to them`],
-    ['deleted', `${count(verdict.gone)} rows are gone, and none came back`],
+    [
+      'deleted',
+      `${count(verdict.gone)} rows are gone, ${cameBack === 0 ? 'and none' : count(cameBack)} came back`,
+    ],
   ]);
   for (const { id, what } of verdict.mismatches.slice(0, SHOWN_MISMATCHES)) {
     page.line(`WRONG: row ${printable(id)}: ${what}`);

@@ -98,8 +98,12 @@ describe('a file is refused', () => {
       'id,name\n1,"a"b\n',
       'Line 2: a quoted field goes on after its closing',
     ],
-    ['with too few fields', 'id,name\n1,a\n2\n', 'Line 3: the record has 1 fields'],
-    ['with too many fields', 'id,name\n1,a,b\n', 'Line 2: the record has 3 fields'],
+    [
+      'with too few fields',
+      'id,name\n1,a\n2\n',
+      'Line 3: the number of fields is 1 in this record, and 2 in the header.',
+    ],
+    ['with too many fields', 'id,name\n1,a,b\n', 'Line 2: the number of fields is 3 in this record'],
     ['with another delimiter', 'id;name\n1;a\n', 'Perhaps the file wants --delimiter ";".'],
   ])('%s', (_, text, message) => {
     expect(refusal(text)).toContain(message);
