@@ -267,7 +267,6 @@ function read(document: Uint8Array, storedRevision: number, unlock: Unlock): Rea
   const revision = integerOf(found['revision']);
   if (revision < 1) refuse('keyring-damaged');
   const previous = found['previous'] === null ? undefined : bytesOf(found['previous'], 32);
-  if ((revision === 1) !== (previous === undefined)) refuse('keyring-damaged');
   const slotList = listOf(found['slots']);
   if (slotList.length > 16) refuse('keyring-limit');
   const slots = slotList.map((slot) => readSlot(slot, keyringId));
@@ -276,6 +275,7 @@ function read(document: Uint8Array, storedRevision: number, unlock: Unlock): Rea
   if (!isObject(extensions) || hasName(extensions, '__proto__')) refuse('keyring-damaged');
   if (depthOf(extensions) > MAX_DEPTH) refuse('keyring-limit');
   members(policy, []);
+  if ((revision === 1) !== (previous === undefined)) refuse('keyring-damaged');
   if (!isSpelled(text, json) || !isInOrder(json, found)) refuse('keyring-damaged');
 
   const rootKey = rootKeyOf(slots, unlock);
