@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { recordStoreCases } from '../../src/testing/conformance.js';
 import { DRIVERS, HAS_NODE_SQLITE } from './sqlite-drivers.js';
-import { openMemory, openSqlite } from './subjects.js';
+import { DECLARATIONS, openMemory, openSqlite } from './subjects.js';
 
 const stores = [
   { name: 'memoryRecords', cases: recordStoreCases(openMemory) },
-  ...DRIVERS.map((driver) => ({
-    name: `sqliteRecords over ${driver.name}`,
-    cases: recordStoreCases(openSqlite(driver), { schemaName: 'main' }),
-  })),
+  ...DRIVERS.flatMap((driver) =>
+    DECLARATIONS.map((declaration) => ({
+      name: `sqliteRecords over ${driver.name}, ${declaration.name}`,
+      cases: recordStoreCases(openSqlite(driver, declaration), { schemaName: 'main' }),
+    })),
+  ),
 ];
 
 for (const { name, cases } of stores) {

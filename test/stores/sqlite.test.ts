@@ -130,5 +130,36 @@ for (const driver of DRIVERS) {
       const chunk = { swaps: [], quarantine: [], job: () => write };
       await expect(async () => store.commit(layout, chunk)).rejects.toThrow(/readonly/);
     });
+
+    it.each(['NOCASE', 'RTRIM'])(
+      'pages over keys and swaps by keys that compare by %s',
+      async (collation) => {
+        const client = connect(driver);
+        client.exec(`CREATE TABLE people (id TEXT COLLATE ${collation} PRIMARY KEY, email TEXT)`);
+        client.exec("INSERT INTO people VALUES ('b ', '1'), ('A', '2'), ('C', '3'), ('a2', '4'), ('D', '5')");
+        const { layout } = table('people', { record: text('id'), encrypt: { email: text() } });
+        const store = sqliteRecords(client);
+        const found: string[] = [];
+        let after: string | undefined;
+        for (let done = false; !done; ) {
+          const page = await store.page(layout, { ...ALL, maxRecords: 1, after });
+          for (const { key, cells } of page.records) {
+            const previous = await store.readJob('job');
+            const old = cells[0] as string;
+            const outcome = await store.commit(layout, {
+              swaps: [{ key, cells: [{ cell: 0, old, new: `fresh ${old}` }] }],
+              quarantine: [],
+              job: () => ({ id: 'job', previous, next: `${previous ?? ''}.` }),
+            });
+            expect(outcome).toEqual({ committed: true, swapped: [true] });
+            found.push(old);
+          }
+          ({ done, next: after } = page);
+        }
+        expect(found.sort()).toEqual(['1', '2', '3', '4', '5']);
+        const emails = client.prepare("SELECT email FROM people WHERE email LIKE 'fresh _'").all();
+        expect(emails).toHaveLength(5);
+      },
+    );
   });
 }

@@ -26,16 +26,36 @@ export function memorySubject(store: MemoryRecords, tested = store): RecordStore
 
 export const openMemory: OpenRecordStore = () => memorySubject(memoryRecords());
 
-/** How a test declares its columns; every case's table is made so. */
+/** How a test declares the columns of its tables. */
 export interface SqliteDeclaration {
-  readonly types: Readonly<Record<CaseColumn['type'], string>>;
+  readonly name: string;
+  type(column: CaseColumn): string;
+  /** What stands behind the columns. */
   readonly tail: string;
 }
 
-const PLAIN: SqliteDeclaration = {
-  types: { uuid: 'TEXT', text: 'TEXT', integer: 'INTEGER', bytes: 'BLOB' },
+const TYPES = { uuid: 'TEXT', text: 'TEXT', integer: 'INTEGER', bytes: 'BLOB' } as const;
+
+export const PLAIN: SqliteDeclaration = {
+  name: 'plain columns',
+  type: ({ type }) => TYPES[type],
   tail: '',
 };
+
+/** Collations that call other cells the same, and storage that has other indexes. */
+export const DECLARATIONS: readonly SqliteDeclaration[] = [
+  PLAIN,
+  {
+    name: 'columns without letter case, in tables without row ids',
+    type: ({ type, isKey: isExact }) => `${TYPES[type]}${isExact ? '' : ' COLLATE NOCASE'}`,
+    tail: 'WITHOUT ROWID',
+  },
+  {
+    name: 'columns without a type that compare without trailing spaces',
+    type: ({ isKey: isExact }) => (isExact ? '' : 'COLLATE RTRIM'),
+    tail: '',
+  },
+];
 
 /** Records in a file, with one connection for the store and one for the application. */
 export function openSqlite(driver: Driver, declaration = PLAIN): OpenRecordStore {
@@ -85,9 +105,9 @@ export function applicationOf(connection: Connection): Omit<RecordStoreSubject, 
   };
 }
 
-function createTable(made: CaseTable, { types, tail }: SqliteDeclaration): string {
+function createTable(made: CaseTable, { type, tail }: SqliteDeclaration): string {
   const columns = made.columns.map(
-    ({ column, type, isKey: notNull }) => `${quoted(column)} ${types[type]}${notNull ? ' NOT NULL' : ''}`,
+    (column) => `${quoted(column.column)} ${type(column)}${column.isKey ? ' NOT NULL' : ''}`,
   );
   const key = keyOf(made).map(({ column }) => quoted(column));
   return `CREATE TABLE ${path(made)} (${columns.join(', ')}, PRIMARY KEY (${key.join(', ')})) ${tail}`;
