@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export type { ConformanceCase } from './conformance-case.js';
+export { type KeyringStoreSubject, keyringStoreCases } from './keyring-store-cases.js';
 export type {
   CaseColumn,
   CaseRow,
