@@ -6,6 +6,7 @@ import { CellKeys, type DataKey, Lru, type Scope } from '../../src/cipher/index.
 import { encodeContext } from '../../src/envelope/index.js';
 import { AuthenticationError } from '../../src/errors.js';
 import { CELLS_PER_SALT } from '../../src/limits.js';
+import type { MaybePromise } from '../../src/maybe.js';
 import type { AeadKey, Engine } from '../../src/ports/engine.js';
 import { syncEngine } from './sync-engine.js';
 
@@ -26,6 +27,8 @@ const SCOPE = scope('customers');
 const noRandom = (): never => {
   throw new Error('no randomness was to be drawn');
 };
+/** What a synchronous engine answers. */
+const atOnce = <T>(answer: MaybePromise<T>): T => answer as T;
 const succeed = (key: AeadKey): AeadKey => key;
 const fail = (): never => {
   throw new AuthenticationError();
@@ -68,23 +71,23 @@ describe('a cell key', () => {
   it('stays where its later work fails: one forged cell does not make the genuine ones cold', () => {
     const { counted, keys } = counting();
     const cellKeys = keys();
-    cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(1), succeed));
     expect(() => cellKeys.use(KEY, SCOPE, saltOf(1), fail)).toThrow(AuthenticationError);
-    cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(1), succeed));
     expect(counted.derivations).toBe(1);
   });
 
   it('is not pushed out by any number of forged salts', () => {
     const { counted, keys } = counting();
     const cellKeys = keys(2);
-    cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
-    cellKeys.use(KEY, SCOPE, saltOf(2), succeed);
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(1), succeed));
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(2), succeed));
     for (let forged = 100; forged < 200; forged++) {
       expect(() => cellKeys.use(KEY, SCOPE, saltOf(forged), fail)).toThrow(AuthenticationError);
     }
     counted.derivations = 0;
-    cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
-    cellKeys.use(KEY, SCOPE, saltOf(2), succeed);
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(1), succeed));
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(2), succeed));
     expect(counted.derivations).toBe(0);
   });
 
@@ -107,7 +110,7 @@ describe('a cell key', () => {
     const cellKeys = keys(2);
     const use = (salt: number): number => {
       const before = counted.derivations;
-      cellKeys.use(KEY, SCOPE, saltOf(salt), succeed);
+      atOnce(cellKeys.use(KEY, SCOPE, saltOf(salt), succeed));
       return counted.derivations - before;
     };
     expect([1, 2, 1, 3, 1, 2].map(use)).toEqual([1, 1, 0, 1, 0, 1]);
@@ -189,7 +192,7 @@ describe('the salt', () => {
 
   it('is not drawn before it is used: a snapshot of a process that has sealed nothing has none', () => {
     const { cellKeys, draws } = drawing();
-    cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
+    atOnce(cellKeys.use(KEY, SCOPE, saltOf(1), succeed));
     expect(draws).toEqual([]);
     expect(cellKeys.nextSalt()).toEqual(new Uint8Array(8).fill(1));
     expect(draws).toEqual([8]);
