@@ -105,7 +105,8 @@ function printed(thing: unknown): string {
 }
 
 function leaks(thing: unknown): string[] {
-  const text = printed(thing);
+  // inspect aligns the numbers of an array with spaces
+  const text = printed(thing).replace(/\s+/g, ' ');
   return SPELLINGS.filter((spelling) => text.includes(spelling));
 }
 
