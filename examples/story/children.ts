@@ -31,9 +31,6 @@ export function startChild<Said extends object, Told extends object>(
   const ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(() => {
     process.off('exit', kill);
   });
-  return { code, signal };
-    },
-  );
   return {
     pid: child.pid ?? 0,
     ended,
