@@ -54,17 +54,15 @@ export type RecordInput<T extends Table> = {
 
 /** What `encryptRecord` gives back for a record of type `R`: cells in place of the attributes' values, the rest as it was. */
 export type EncryptedRecord<T extends Table, R> = {
-  [K in keyof R as K extends keyof AttributesOf<T> ? never : K]: R[K];
+  [K in keyof R]: K extends keyof AttributesOf<T> ? EncryptedValue<AttributesOf<T>[K], R[K]> : R[K];
 } & {
-  [K in keyof AttributesOf<T> as K extends keyof R ? K : never]: K extends keyof R
-    ? EncryptedValue<AttributesOf<T>[K], R[K]>
-    : never;
+  [K in Unnamed<T, R>]: EncryptedValue<AttributesOf<T>[K], unknown>;
 };
 
 type EncryptedValue<A, V> =
-  | ([V] extends [null | undefined] ? never : CellOf<FormOf<A>>)
+  | ([V] extends [null | undefined] ? IfUnknown<V, CellOf<FormOf<A>>> : CellOf<FormOf<A>>)
   | (null extends V ? (HidesNull<A> extends true ? CellOf<FormOf<A>> : null) : never)
-  | Extract<V, undefined>;
+  | IfKnown<V, Extract<V, undefined>>;
 
 /** What `decryptRecord` takes: a row as the database gives it, or a projection of one. */
 export type StoredInput<T extends Table> = {
@@ -73,17 +71,22 @@ export type StoredInput<T extends Table> = {
 
 /** What `decryptRecord` gives back for a row of type `R`: the declared types in place of the cells, the rest as it was. */
 export type DecryptedRecord<T extends Table, R> = {
-  [K in keyof R as K extends keyof AttributesOf<T> ? never : K]: R[K];
+  [K in keyof R]: K extends keyof AttributesOf<T> ? DecryptedValue<AttributesOf<T>[K], R[K]> : R[K];
 } & {
-  [K in keyof AttributesOf<T> as K extends keyof R ? K : never]: K extends keyof R
-    ? DecryptedValue<AttributesOf<T>[K], R[K]>
-    : never;
+  [K in Unnamed<T, R>]: DecryptedValue<AttributesOf<T>[K], unknown>;
 };
 
 type DecryptedValue<A, V> =
-  | ([V] extends [null | undefined] ? never : ValueOf<A>)
+  | ([V] extends [null | undefined] ? IfUnknown<V, ValueOf<A>> : ValueOf<A>)
   | (null extends V ? null : HidesNull<A> extends true ? null : never)
-  | (unknown extends V ? never : Extract<V, undefined>);
+  | IfKnown<V, Extract<V, undefined>>;
+
+/** The attributes of a row that is only known to have names: `Record<string, unknown>`, or `any`. */
+type Unnamed<T extends Table, R> = string extends keyof R ? keyof AttributesOf<T> : never;
+
+/** For `unknown` and `any`: `any` would answer every other question with yes. */
+type IfUnknown<V, Then> = unknown extends V ? Then : never;
+type IfKnown<V, Then> = unknown extends V ? never : Then;
 
 /** A record of the table as the application sees it, with every attribute. */
 export type RecordOf<T extends Table> = RecordIdOf<T> & {
@@ -104,13 +107,17 @@ export type AttributeNamed<T extends Table, K extends AttributeName<T>> = Attrib
 /** The stored form of one of its cells. */
 export type CellNamed<T extends Table, K extends AttributeName<T>> = CellOf<FormOf<AttributesOf<T>[K]>>;
 
-/** The last argument of the functions over records: `{ tenant }` is wanted where the definition has one. */
-export type RecordArguments<T extends Table, More = object> =
+/** The last argument of the functions over records: `{ tenant }` is wanted where the definition has one, and only there. */
+export type RecordArguments<T extends Table, More = unknown> =
   T extends Table<RecordId, Attributes, infer Tenant>
     ? [Tenant] extends [IdPart]
       ? [options: TenantOptions<Tenant> & More]
-      : [options?: More]
-    : [options?: More];
+      : [Tenant] extends [undefined]
+        ? unknown extends More
+          ? []
+          : [options?: More]
+        : [options?: Partial<TenantOptions> & More]
+    : never;
 
 /** Whose records they are. */
 export interface TenantOptions<Tenant = IdPart> {
