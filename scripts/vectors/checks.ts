@@ -1,7 +1,7 @@
 /** One case against the library: what it computes, and what it says. */
 import { isDeepStrictEqual } from 'node:util';
 import { type IdPart, bytes, integer, text } from '../../src/attribute.js';
-import { indexToken } from '../../src/blind-index/index.js';
+import { type IndexedValue, type TokenPlace, indexToken } from '../../src/blind-index/index.js';
 import { type Bytes, concat, hex } from '../../src/bytes.js';
 import {
   cellKeyInfo,
@@ -11,8 +11,8 @@ import {
   sealDeterministic,
 } from '../../src/cipher/index.js';
 import { BrokenFrameError, decodeFramed, encodeFramed } from '../../src/codec/index.js';
-import type { ContextPart } from '../../src/envelope/index.js';
 import {
+  type ContextPart,
   cellText,
   encodeContext,
   headerBytes,
@@ -32,6 +32,7 @@ import {
   type RefusedCase,
   type VectorAttribute,
   VectorFault,
+  type VectorIndexed,
 } from './layout.js';
 import { attributeOf, javaScriptOf, jsonOf } from './values.js';
 
@@ -81,16 +82,21 @@ export async function checkIndex(vector: IndexCase): Promise<void> {
 
 /** The token of a value that is transformed already; a null, or a null part, has none. */
 export async function computeToken(index: Omit<IndexCase, 'token'>): Promise<string | null> {
-  const { indexKey, value, ...where } = index;
+  const { indexKey, value, place: _, ...where } = index;
+  const place: TokenPlace = where;
   const { engine } = openedOf((await keyringWith([])).keyring).environment;
   const key = await engine.importKey(indexKey);
   const id = keyIdBytes(await keyCommitment(engine, 'index', key));
-  const isTuple = Array.isArray(value);
-  const parts = isTuple ? (value as readonly (ContextPart | null)[]) : [value as ContextPart | null];
+  const parts = isTuple(value) ? value : [value];
   // Computed even where a part is null: what an index refuses, it refuses whatever the value is.
   const given = parts.map((part) => part ?? '');
-  const token = await indexToken(engine, key, id, where, isTuple ? given : (given[0] as ContextPart));
+  const indexed: IndexedValue = isTuple(value) ? given : (given[0] as ContextPart);
+  const token = await indexToken(engine, key, id, place, indexed);
   return parts.includes(null) ? null : token;
+}
+
+function isTuple(value: VectorIndexed): value is readonly (ContextPart | null)[] {
+  return Array.isArray(value);
 }
 
 async function computeCell(

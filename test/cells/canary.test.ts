@@ -30,7 +30,7 @@ import {
 import type { KeyringStore } from '../../src/ports/keyring-store.js';
 import { decryptCell, decryptRecord, encryptCell, encryptRecord, encryptRecords } from '../../src/record.js';
 import { memoryKeyring } from '../../src/store/memory.js';
-import { table } from '../../src/table.js';
+import { type Table, table } from '../../src/table.js';
 import { givenRandom, newKeyring, patientClock } from './support.js';
 
 // Not a word of it stands anywhere else.
@@ -265,7 +265,7 @@ const FAILURES: readonly (readonly [name: string, code: string, provoke: () => u
     'a tenant where there is none',
     'invalid-context',
     () =>
-      encryptCell(byUuid as never, 'name' as never, TEXT as never, { id: UUID }, keyring, {
+      encryptCell(byUuid as unknown as Table, 'name', TEXT, { id: UUID }, keyring, {
         tenant: TEXT,
       } as never),
   ],
