@@ -4,7 +4,7 @@
  *
  *     npx tsx examples/own-adapter.ts
  */
-import { InvalidCursorError, StoreUnfitError } from 'cellseal';
+import { InvalidCursorError, StoreUnfitError, keyTagOf } from 'cellseal';
 import { type CaseRow, type CaseTable, recordStoreCases } from 'cellseal/conformance';
 import type {
   JobWrite,
@@ -155,26 +155,6 @@ function keyOf(layout: TableLayout, row: Row): RecordKey {
 function isKey({ key }: TableLayout, text: string): boolean {
   const parts = key.map(({ type }) => (type === 'integer' ? '[0-9a-f]{16}' : '(?:[0-9a-f]{2})*'));
   return new RegExp(`^${parts.join('\\.')}$`).test(text);
-}
-
-const TEXT_CELL = /^cs1[rd]\.[a-z2-7]{25}[aeimquy4]\.[\w-]{44,}$/;
-const SHORTEST_CELL_BYTES = 51;
-
-/** The first 32 characters of a cell, also of one that is stored as bytes (docs/format.md, §6). */
-function keyTagOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return TEXT_CELL.test(value) ? value.slice(0, 32) : undefined;
-  if (!(value instanceof Uint8Array) || value.length < SHORTEST_CELL_BYTES || value[0] !== 1)
-    return undefined;
-  const mode = ['r', 'd'][value[1] ?? -1];
-  return mode && `cs1${mode}.${base32(value.subarray(2, 18))}.`;
-}
-
-function base32(bytes: Uint8Array): string {
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  const digits = bits.match(/.{1,5}/g) ?? [];
-  return digits
-    .map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five.padEnd(5, '0'), 2)])
-    .join('');
 }
 
 // What an application does to the same rows, by the names of the definition: the suite does it in between.

@@ -27,6 +27,7 @@ export type { Bytes } from './bytes.js';
 export type { IntegerForm, JsonValue } from './codec/index.js';
 export type { ContextPart } from './envelope/index.js';
 export * from './errors.js';
+export { keyTagOf } from './key-tag.js';
 export {
   type AddKeyOptions,
   type Census,

@@ -1,4 +1,5 @@
-import { base32, decodeBase32 } from './bytes.js';
+import { base32, decodeBase32, isUint8Array } from './bytes.js';
+import { MIN_CELL_BYTES } from './limits.js';
 import { MODES, type Mode, PREFIX_BYTES, SUITE_1 } from './suite.js';
 
 /**
@@ -8,6 +9,12 @@ import { MODES, type Mode, PREFIX_BYTES, SUITE_1 } from './suite.js';
 export const KEY_TAG_CHARACTERS = 32;
 /** The same in a binary column. */
 export const KEY_TAG_BYTES = PREFIX_BYTES;
+
+/** What is shorter is no cell of either mode, whatever it begins with. */
+export const SHORTEST_CELL_BYTES = Math.min(...Object.values(MIN_CELL_BYTES));
+/** The same as text: the key tag, and base64url of the rest. */
+export const SHORTEST_CELL_CHARACTERS =
+  KEY_TAG_CHARACTERS + Math.ceil(((SHORTEST_CELL_BYTES - KEY_TAG_BYTES) * 4) / 3);
 
 const TAG = /^cs1([rd])\.([a-z2-7]{26})\.$/;
 
@@ -21,6 +28,17 @@ export function keyTagOfBytes(bytes: Uint8Array): string | undefined {
   if (bytes.length < KEY_TAG_BYTES || bytes[0] !== SUITE_1.id) return undefined;
   const mode = modeOfByte(bytes[1] as number);
   return mode && keyTag(mode, base32(bytes.subarray(2, KEY_TAG_BYTES)));
+}
+
+/**
+ * The key tag of a stored cell, text or bytes, as 32 characters of text; `undefined` where the value is no cell of this
+ * format, or is shorter than any. Needs no key: for a census, and for adapters. Nothing is verified.
+ */
+export function keyTagOf(stored: unknown): string | undefined {
+  if (isUint8Array(stored)) return stored.length < SHORTEST_CELL_BYTES ? undefined : keyTagOfBytes(stored);
+  if (typeof stored !== 'string' || stored.length < SHORTEST_CELL_CHARACTERS) return undefined;
+  const tag = stored.slice(0, KEY_TAG_CHARACTERS);
+  return parseKeyTag(tag) && tag;
 }
 
 /** What a tag says, or `undefined` where the text is none. */

@@ -67,8 +67,7 @@ async function runRotation({ page, folder, records }: Story, killAt: number | un
       }
       const { state, began, done, expected, recordsPerSecond, etaMs } = message.progress;
       if (progress === undefined && began === 'resumed') {
-        // The first that is heard of is the chunk after the checkpoint.
-        page.line(`Started again: resumed after ${count(Math.max(0, done - chunk))} records.`);
+        page.line(`Started again: resumed after ${count(done)} records.`);
       }
       progress = message.progress;
       gauge.show({ done, expected, perSecond: recordsPerSecond, etaMs });

@@ -42,7 +42,7 @@ export interface RotateOptions extends RecordsOptions, RotationLimits {
  * Re-encrypts every cell of the schema that is not under its active key, while the application reads and writes. Adding
  * and activating a key are acts of their own (`addKey`, `activateKey`): calling this again never makes another key.
  *
- * Yields after every chunk. Stop it by leaving the loop, by the signal, or by killing the process; call it again and it
+ * Yields once it has begun, and after every chunk. Stop it by leaving the loop, by the signal, or by killing the process; call it again and it
  * goes on from its checkpoint, or from the beginning where there is none, with the same result. Of two that run over
  * one store, the one that began later goes on.
  *

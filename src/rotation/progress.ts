@@ -1,7 +1,7 @@
 import type { RecordEstimate } from '../ports/record-store.js';
 import type { RotationCounters, RotationJob } from './job.js';
 
-/** Where a rotation is, after each chunk. A plain value: print it, send it, keep it. */
+/** Where a rotation is, once it has begun and after each chunk. A plain value: print it, send it, keep it. */
 export interface RotationProgress {
   /** `swept`: every record was looked at; count with `census` to know that none is left. */
   readonly state: 'sweeping' | 'swept';

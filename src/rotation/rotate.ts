@@ -61,7 +61,7 @@ export function jobId(opened: OpenedKeyring): string {
 }
 
 /**
- * The core of a rotation: sweeps every table to the active keys, a chunk at a time, and yields after each.
+ * The core of a rotation: sweeps every table to the active keys, a chunk at a time, and yields once it has begun and after each.
  *
  * The order of every chunk, which all else stands on: read a page; open and seal outside any transaction; then swap on
  * the exact old bytes, note what was refused, and move the checkpoint, in one transaction where the store has one.
@@ -78,6 +78,7 @@ export async function* runRotation(
   for (const { layout } of schema.tables)
     estimates.push(await step(environment, 'estimate', () => records.estimate(layout)));
   const pace = new Pace(estimates);
+  yield pace.progress(run.job, run.table().name, began);
 
   while (run.job.state === 'sweeping') {
     const startedMs = environment.clock.monotonicMs();

@@ -5,7 +5,7 @@
  */
 import { type Bytes, copyBytes, equalBytes, hex, isUint8Array } from '../bytes.js';
 import { InvalidCursorError, KeyringLimitError, StoreUnfitError } from '../errors.js';
-import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
+import { keyTagOf } from '../key-tag.js';
 import type { JobWrite, QuarantineEntry } from '../ports/job-store.js';
 import type { KeyringStore, StoredKeyring } from '../ports/keyring-store.js';
 import type {
@@ -21,7 +21,6 @@ import type {
   TableCount,
   TableLayout,
 } from '../ports/record-store.js';
-import { SHORTEST_CELL_BYTES, SHORTEST_CELL_CHARACTERS } from './shortest-cell.js';
 
 /** A keyring that is gone with the process. */
 export function memoryKeyring(): KeyringStore {
@@ -279,19 +278,10 @@ function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
     for (const { attribute, form } of layout.cells) {
       const cell = row[attribute] ?? null;
       if (cell === null) continue;
-      const tag = tagOf(cell, form);
+      const tag = (typeof cell === 'string') === (form === 'text') ? keyTagOf(cell) : undefined;
       if (tag === undefined) notCells++;
       else tags[tag] = (tags[tag] ?? 0) + 1;
     }
   }
   return { table: layout.name, records: rows.size, tags, notCells };
-}
-
-function tagOf(cell: unknown, form: 'text' | 'binary'): string | undefined {
-  if (form === 'binary') {
-    return isUint8Array(cell) && cell.length >= SHORTEST_CELL_BYTES ? keyTagOfBytes(cell) : undefined;
-  }
-  if (typeof cell !== 'string' || cell.length < SHORTEST_CELL_CHARACTERS) return undefined;
-  const tag = cell.slice(0, KEY_TAG_CHARACTERS);
-  return parseKeyTag(tag) && tag;
 }

@@ -73,21 +73,13 @@ describe('the tarball', () => {
     expect(files.filter((path) => /\.(?:js|d\.ts)$/.test(path) && !reached.has(path))).toEqual([]);
   });
 
-  it('has source maps that hold their sources, so that none points to a file that is not there', () => {
+  it('holds no source maps, and points to none', () => {
     const { files } = packedNow;
-    const code = files.filter((path) => path.endsWith('.js'));
-    for (const path of code) {
-      const links = [...read(path).matchAll(/^\/\/# sourceMappingURL=(.*)$/gm)].map(([, url]) => url);
-      expect(links, path).toEqual([`${path.slice('dist/'.length)}.map`]);
-      const map = JSON.parse(read(`${path}.map`)) as {
-        sources: string[];
-        sourcesContent?: (string | null)[];
-      };
-      expect(map.sourcesContent?.length, path).toBe(map.sources.length);
-      expect(map.sourcesContent, path).not.toContain(null);
-      expect(map.sources.filter((source) => !source.startsWith('../src/'))).toEqual([]);
-    }
-    expect(files.filter((path) => path.endsWith('.map'))).toHaveLength(code.length);
+    expect(files.filter((path) => path.endsWith('.map'))).toEqual([]);
+    const pointing = files.filter(
+      (path) => path.endsWith('.js') && /^\/\/# sourceMappingURL=/m.test(read(path)),
+    );
+    expect(pointing).toEqual([]);
   });
 
   it('names no folder of the machine that it was built on', () => {

@@ -31,12 +31,13 @@ interface Person {
 }
 
 const id = fc.nat({ max: RECORDS + 3 });
-const act = fc.oneof<fc.Arbitrary<Act>[]>(
-  fc.record({ act: fc.constant('patch'), id, name: fc.option(fc.string({ unit: 'grapheme' })) }),
-  fc.record({ act: fc.constant('put'), id, name: fc.string() }),
-  fc.record({ act: fc.constant('remove'), id }),
-  fc.constant({ act: 'new key' }),
-  fc.constant({ act: 'interrupt' }),
+const name: fc.Arbitrary<string | null> = fc.option(fc.string({ unit: 'grapheme' }), { nil: null });
+const act: fc.Arbitrary<Act> = fc.oneof(
+  fc.record({ act: fc.constant('patch' as const), id, name }),
+  fc.record({ act: fc.constant('put' as const), id, name: fc.string() }),
+  fc.record({ act: fc.constant('remove' as const), id }),
+  fc.constant({ act: 'new key' as const }),
+  fc.constant({ act: 'interrupt' as const }),
 );
 /** Acts by the number of the moment at which they happen, counted over all runs. */
 const schedule = fc.array(fc.record({ moment: fc.nat({ max: 120 }), act }), { maxLength: 25 });

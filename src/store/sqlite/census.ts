@@ -1,7 +1,13 @@
 import { isUint8Array, viewBytes } from '../../bytes.js';
-import { KEY_TAG_BYTES, KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../../key-tag.js';
+import {
+  KEY_TAG_BYTES,
+  KEY_TAG_CHARACTERS,
+  SHORTEST_CELL_BYTES,
+  SHORTEST_CELL_CHARACTERS,
+  keyTagOfBytes,
+  parseKeyTag,
+} from '../../key-tag.js';
 import type { TableCount, TableLayout } from '../../ports/record-store.js';
-import { SHORTEST_CELL_BYTES, SHORTEST_CELL_CHARACTERS } from '../shortest-cell.js';
 import type { Row, SqliteClient } from './client.js';
 import { columnOf, tableName } from './sql.js';
 
