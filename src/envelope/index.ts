@@ -9,7 +9,6 @@ export {
   hkdfInfo,
 } from './context.js';
 export {
-  type Envelope,
   cellText,
   deterministicParts,
   headerBytes,

@@ -17,7 +17,7 @@ export type { MaybePromise } from '../maybe.js';
 export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
-export type { StepName, StepObserver } from '../sweep/index.js';
+export { STEPS, type StepName, type StepObserver } from '../sweep/index.js';
 export type { RotationCounters } from './job.js';
 export type { RotationProgress } from './progress.js';
 export type { RotationLimits } from './rotate.js';

@@ -4,7 +4,7 @@ import type { MaybePromise } from '../maybe.js';
 import type { Clock, StopSignal } from '../ports/clock.js';
 import type { RandomSource } from '../ports/engine.js';
 
-/** Every step that touches a store, by name: where a test may fail, stop or kill. */
+/** Every step that touches a store, by name: where a test may fail, stop or kill a rotation or a census. */
 export const STEPS = [
   'keyring.refresh',
   'job.read',
