@@ -15,6 +15,7 @@ import {
   encryptRecord,
   integer,
   json,
+  keyTagOf,
   listKeys,
   openKeyring,
   schema,
@@ -26,6 +27,8 @@ import {
   type RotateOptions,
   type RotationCounters,
   type RotationProgress,
+  type StoredRecord,
+  type TableLayout,
   census,
   rotate,
 } from '../../src/rotation/index.js';
@@ -124,20 +127,27 @@ export function caseTableOf(definition: Table): CaseTable {
   return { definition, columns };
 }
 
+/** The part of a job record that the tests look at. */
+export interface JobRecord {
+  readonly state: string;
+  readonly table: number;
+  readonly cursor: string | null;
+  readonly counters: RotationCounters;
+}
+
 // ── A keyring and records under it ──────────────────────────────────────────────────────────────────────────────────
 
 export const engine = syncEngine();
 
 export class World {
   readonly records: Records;
+  readonly keyringStore: SettableStore;
   readonly #place: Place;
   readonly #tables: ReadonlyMap<Table, CaseTable>;
+  #inspector: RecordStore | undefined;
 
-  private constructor(
-    readonly keyringStore: SettableStore,
-    place: Place,
-    tables: readonly Table[],
-  ) {
+  private constructor(keyringStore: SettableStore, place: Place, tables: readonly Table[]) {
+    this.keyringStore = keyringStore;
     this.#place = place;
     this.#tables = new Map(tables.map((definition) => [definition, caseTableOf(definition)]));
     this.records = place.make([...this.#tables.values()]);
@@ -162,6 +172,12 @@ export class World {
 
   close(): void {
     this.records.close();
+  }
+
+  /** For a look from outside. */
+  get #inspected(): RecordStore {
+    this.#inspector ??= this.records.open();
+    return this.#inspector;
   }
 
   /** As another process would open it. */
@@ -200,13 +216,13 @@ export class World {
     await this.put(definition, await this.sealed(definition, row, keyring));
   }
 
-  /** `changes` without cells: as they are; with `sealed`, encrypted. */
-  async change(definition: Table, id: Row, changes: Row): Promise<void> {
-    await this.records.update(this.#of(definition), id, changes);
+  /** Writes some columns of the row that has the id of `row`, as they are. */
+  async change(definition: Table, row: Row, changes: Row): Promise<void> {
+    await this.records.update(this.#of(definition), idOf(definition, row), changes);
   }
 
-  async remove(definition: Table, id: Row): Promise<void> {
-    await this.records.remove(this.#of(definition), id);
+  async remove(definition: Table, row: Row): Promise<void> {
+    await this.records.remove(this.#of(definition), idOf(definition, row));
   }
 
   async sealed(definition: Table, row: Row, keyring?: Keyring): Promise<Row> {
@@ -244,7 +260,7 @@ export class World {
   }
 
   async census(keyring?: Keyring): Promise<Census> {
-    return census(this.schema, { keyring: keyring ?? (await this.keyring()), records: this.records.open() });
+    return census(this.schema, { keyring: keyring ?? (await this.keyring()), records: this.#inspected });
   }
 
   get schema() {
@@ -253,7 +269,7 @@ export class World {
 
   /** The job record as it is stored. */
   async job(): Promise<string | undefined> {
-    return this.records.open().readJob(await this.jobId());
+    return this.#inspected.readJob(await this.jobId());
   }
 
   async jobId(): Promise<string> {
@@ -262,20 +278,54 @@ export class World {
 
   /** Puts another text in the place of the job record. */
   async setJob(next: string): Promise<void> {
-    const store = this.records.open();
+    const store = this.#inspected;
     const id = await this.jobId();
     const written = await store.writeJob({ id, previous: await store.readJob(id), next });
     if (!written) throw new Error('the job record was not written');
   }
 
-  async counters(): Promise<RotationCounters | undefined> {
+  async jobRecord(): Promise<JobRecord | undefined> {
     const job = await this.job();
-    return job === undefined ? undefined : (JSON.parse(job) as { counters: RotationCounters }).counters;
+    return job === undefined ? undefined : (JSON.parse(job) as JobRecord);
+  }
+
+  /**
+   * Whether the checkpoint is ahead of what was written (R5): the records behind it that have a cell under a key that
+   * seals no more.
+   */
+  async leftBehindCheckpoint(): Promise<string[]> {
+    const job = await this.jobRecord();
+    if (!job) return [];
+    const active = await this.activeKey();
+    const left: string[] = [];
+    for (const [position, { layout }] of this.schema.tables.entries()) {
+      const store = this.#inspected;
+      const after = position === job.table ? (job.cursor ?? undefined) : undefined;
+      const ahead =
+        job.state !== 'sweeping' || position < job.table ? [] : await recordsAfter(store, layout, after);
+      for (const { key, cells } of await recordsAfter(store, layout, undefined)) {
+        const isOld = cells.some((cell) => cell !== null && keyTagOf(cell) !== `cs1r.${active}.`);
+        if (isOld && !ahead.some((record) => record.key === key)) left.push(`${layout.name} ${key}`);
+      }
+    }
+    return left;
   }
 
   #of(definition: Table): CaseTable {
     return this.#tables.get(definition) as CaseTable;
   }
+}
+
+async function recordsAfter(
+  store: RecordStore,
+  layout: TableLayout,
+  after: string | undefined,
+): Promise<readonly StoredRecord[]> {
+  return (await store.page(layout, { after, maxRecords: 10_000, maxBytes: 1_000_000_000 })).records;
+}
+
+function idOf({ layout }: Table, row: Row): Row {
+  return Object.fromEntries(layout.key.map(({ name }) => [name, row[name]]));
 }
 
 /** Everything that a generator yields. */

@@ -36,7 +36,7 @@ export interface SqliteDeclaration {
 
 const TYPES = { uuid: 'TEXT', text: 'TEXT', integer: 'INTEGER', bytes: 'BLOB' } as const;
 
-export const PLAIN: SqliteDeclaration = {
+const PLAIN: SqliteDeclaration = {
   name: 'plain columns',
   type: ({ type }) => TYPES[type],
   tail: '',
@@ -78,7 +78,9 @@ export function openSqlite(driver: Driver, declaration = PLAIN): OpenRecordStore
 }
 
 /** What an application does beside the store. */
-export function applicationOf(connection: Connection): Omit<RecordStoreSubject, 'store' | 'close'> {
+export type Application = Omit<RecordStoreSubject, 'store' | 'close'>;
+
+export function applicationOf(connection: Connection): Application {
   // `run` would look at the last row id, which some of the rows here have made larger than a number.
   const change = (sql: string, columns: readonly CaseColumn[], row: CaseRow): void => {
     connection.prepare(`${sql} AND ? = 1 RETURNING 1`).all(...columns.map(({ name }) => bound(row[name])), 1);
@@ -105,7 +107,7 @@ export function applicationOf(connection: Connection): Omit<RecordStoreSubject, 
   };
 }
 
-function createTable(made: CaseTable, { type, tail }: SqliteDeclaration): string {
+export function createTable(made: CaseTable, { type, tail }: SqliteDeclaration = PLAIN): string {
   const columns = made.columns.map(
     (column) => `${quoted(column.column)} ${type(column)}${column.isKey ? ' NOT NULL' : ''}`,
   );
