@@ -141,8 +141,9 @@ class RotationRun {
     const { layout } = definition;
     const page = await this.#page(definition);
     let work = await this.#rewrite(definition, page.records);
+    const found = this.#found(page, work);
     for (let tries = 1; ; tries++) {
-      const lost = await this.#commit(definition, page, work, tries);
+      const lost = await this.#commit(definition, page, work, found, tries);
       if (lost.length === 0 || tries === MAX_LOST_SWAPS) break;
       // Somebody wrote these at the same moment: look again. Gone, or under the active key already, is done.
       const again = await step(environment, 'chunk.reread', () => records.reread(layout, lost));
@@ -184,31 +185,35 @@ class RotationRun {
     });
   }
 
+  /** What a page counts for. Refused and current cells are met again at every look and pass: the first one counts. */
+  #found(page: Page, work: readonly RecordWork[]): Partial<RotationCounters> {
+    const scanned = page.records.length;
+    if (this.job.pass > 1) return { scanned };
+    const quarantined = work.reduce((sum, { refused }) => sum + refused.length, 0);
+    return { scanned, current: countCurrent(work), quarantined };
+  }
+
   /** Commits one try at a page, and gives the keys whose swap was lost. The last try moves the checkpoint past them. */
   async #commit(
     { layout }: Table,
     page: Page,
     work: readonly RecordWork[],
+    found: Partial<RotationCounters>,
     tries: number,
   ): Promise<string[]> {
     const { environment, records } = this.#context;
     const swaps = work.flatMap(({ swap }) => swap ?? []);
     const quarantine = work.flatMap(({ refused }) => refused);
-    // What is refused or current is met again at every look: noted each time, counted at the first.
-    const isFirstLook = tries === 1 && this.job.pass === 1;
-    const found = {
-      scanned: tries === 1 ? page.records.length : 0,
-      ...(isFirstLook ? { current: countCurrent(work), quarantined: quarantine.length } : {}),
-    };
 
     const job = (swapped: readonly boolean[]): JobWrite => {
       const lost = swapped.filter((done) => !done).length;
       const isSettled = lost === 0 || tries === MAX_LOST_SWAPS;
       const deferred = isSettled ? lost : 0;
-      const more = { ...found, ...countSwapped(swaps, swapped), conflicts: lost, deferred };
+      const more = { ...countSwapped(swaps, swapped), conflicts: lost, deferred };
       return this.#next({
         ...(isSettled ? this.#after(page, deferred) : {}),
-        counters: addCounters(this.job.counters, more),
+        // A page counts when the checkpoint moves past it: who resumes before that looks at all of it again.
+        counters: addCounters(this.job.counters, isSettled ? { ...found, ...more } : more),
       });
     };
     const outcome = await step(environment, 'chunk.commit', () =>
