@@ -234,7 +234,7 @@ class RotationRun {
       return { passScanned, passDeferred, table: this.job.table + 1, cursor: null };
     }
     if (passDeferred === 0) return { passScanned, passDeferred, state: 'swept' };
-    if (this.job.pass === MAX_PASSES) return { passScanned, passDeferred, state: 'blocked' };
+    if (this.job.pass >= MAX_PASSES) return { passScanned, passDeferred, state: 'blocked' };
     return { passScanned: 0, passDeferred: 0, pass: this.job.pass + 1, table: 0, cursor: null };
   }
 
