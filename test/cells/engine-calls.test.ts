@@ -143,6 +143,25 @@ describe('calls of SubtleCrypto', () => {
   });
 });
 
+describe('the secret of a passphrase', () => {
+  it('is wiped once the key is made of it', async () => {
+    const secrets: Uint8Array[] = [];
+    const watched = new Proxy(subtle, {
+      get(target, name: keyof typeof subtle) {
+        if (name !== 'deriveBits') return (target[name] as () => unknown).bind(target);
+        return async (...args: Parameters<typeof subtle.deriveBits>) => {
+          const bits = await target.deriveBits(args[0], args[1], args[2] as number);
+          secrets.push(new Uint8Array(bits));
+          expect(secrets.at(-1)?.some((byte) => byte !== 0)).toBe(true);
+          return bits;
+        };
+      },
+    });
+    await webCryptoEngine(watched).stretch(new Uint8Array(8), new Uint8Array(32), 1_000);
+    expect(secrets).toEqual([new Uint8Array(32)]);
+  });
+});
+
 describe('random bytes', () => {
   async function drawing() {
     const draws: number[] = [];

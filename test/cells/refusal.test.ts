@@ -2,12 +2,13 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { text } from '../../src/attribute.js';
-import { type Bytes, base32, concat } from '../../src/bytes.js';
+import { type Bytes, base32, concat, hex } from '../../src/bytes.js';
 import { openDeterministic, sealDeterministic } from '../../src/cipher/index.js';
 import { encodeFramed } from '../../src/codec/index.js';
 import { cellText } from '../../src/envelope/index.js';
 import { AuthenticationError, CellRefusedError } from '../../src/errors.js';
 import { type Keyring, activateKey, addKey, openedOf } from '../../src/keyring/index.js';
+import type { Engine } from '../../src/ports/engine.js';
 import {
   type GivenPart,
   type Place,
@@ -389,6 +390,24 @@ describe('a deterministic cell', () => {
   ])('read with another %s is refused', async (_, fields) => {
     const { engine, dataKey, cell } = await parts();
     expect(await codeOf(() => openDeterministic(engine, dataKey, fields, cell))).toBe('authentication');
+  });
+
+  it('that is refused leaves nothing of what it decrypted to', async () => {
+    const { engine, dataKey, cell } = await parts();
+    const decrypted: Bytes[] = [];
+    const watched: Engine = {
+      ...engine,
+      applyStream: async (...args) => {
+        const some = await engine.applyStream(...args);
+        decrypted.push(some);
+        return some;
+      },
+    };
+    await openDeterministic(watched, dataKey, FIELDS, cell);
+    expect(decrypted.map(hex)).toEqual([hex(framed)]);
+    const elsewhere = { ...FIELDS, column: 'fax' };
+    expect(await codeOf(() => openDeterministic(watched, dataKey, elsewhere, cell))).toBe('authentication');
+    expect(decrypted[1]).toEqual(new Uint8Array(framed.length));
   });
 
   it('is the same for the same value and place, and only there', async () => {

@@ -113,6 +113,9 @@ describe('the text form', () => {
     ['suite 0', good.replace('cs1r', 'cs0r')],
     ['no suite', good.replace('cs1r', 'csr')],
     ['a full-width digit', good.replace('cs1r', 'cs１r')],
+    ['a space before a suite yet unknown', ` ${good.replace('cs1r', 'cs2r')}`],
+    ['a line before a suite yet unknown', `plain\n${good.replace('cs1r', 'cs2r')}`],
+    ['a newline after a suite yet unknown', `${good.replace('cs1r', 'cs2r')}\n`],
     ['two cells', `${good}${good}`],
     ['a cell in JSON', JSON.stringify(good)],
   ])('with %s is not a cell', async (_, text) => {
