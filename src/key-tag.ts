@@ -1,5 +1,5 @@
 import { base32, decodeBase32, isUint8Array } from './bytes.js';
-import { MIN_CELL_BYTES } from './limits.js';
+import { MAX_FRAMED_BYTES, MIN_CELL_BYTES, maxCellBytes } from './limits.js';
 import { MODES, type Mode, PREFIX_BYTES, SUITE_1 } from './suite.js';
 
 /**
@@ -12,9 +12,11 @@ export const KEY_TAG_BYTES = PREFIX_BYTES;
 
 /** What is shorter is no cell of either mode, whatever it begins with. */
 export const SHORTEST_CELL_BYTES = Math.min(...Object.values(MIN_CELL_BYTES));
-/** The same as text: the key tag, and base64url of the rest. */
-export const SHORTEST_CELL_CHARACTERS =
-  KEY_TAG_CHARACTERS + Math.ceil(((SHORTEST_CELL_BYTES - KEY_TAG_BYTES) * 4) / 3);
+/** What is longer is none either, whatever the definition says. */
+export const LONGEST_CELL_BYTES = maxCellBytes('randomized', MAX_FRAMED_BYTES);
+/** The same as text. */
+export const SHORTEST_CELL_CHARACTERS = cellCharacters(SHORTEST_CELL_BYTES);
+export const LONGEST_CELL_CHARACTERS = cellCharacters(LONGEST_CELL_BYTES);
 
 const TAG = /^cs1([rd])\.([a-z2-7]{26})\.$/;
 
@@ -54,4 +56,9 @@ export function parseKeyTag(tag: string): { mode: Mode; keyId: string } | undefi
 export function modeOfByte(byte: number): Mode | undefined {
   if (byte === MODES.randomized.byte) return 'randomized';
   return byte === MODES.deterministic.byte ? 'deterministic' : undefined;
+}
+
+/** The key tag, and base64url of the rest. */
+function cellCharacters(bytes: number): number {
+  return KEY_TAG_CHARACTERS + Math.ceil(((bytes - KEY_TAG_BYTES) * 4) / 3);
 }

@@ -52,7 +52,10 @@ export interface StoredRecord {
   readonly id: readonly unknown[];
   /** The value of `layout.tenant`. */
   readonly tenant?: unknown;
-  /** The values of `layout.cells`, in that order: cells, `null`, or whatever does not belong there. */
+  /**
+   * The values of `layout.cells`, in that order: cells, `null`, or what does not belong there. In place of a value that
+   * cannot be a cell a store may give anything else that is none, such as `''`: it may be too long to be read.
+   */
   readonly cells: readonly unknown[];
 }
 

@@ -14,9 +14,9 @@ export type { SqliteChanges, SqliteClient, SqliteStatement, SqliteValue } from '
 
 /** The options of {@link sqliteRecords}. */
 export interface SqliteOptions {
-  /** Where jobs keep their checkpoint; made when a rotation begins. Default: `cellseal_job`. */
+  /** Where jobs keep their checkpoint; made when a rotation begins. In the same database file as the records: for an attached one `'crm.cellseal_job'`. Default: `cellseal_job`. */
   readonly jobTable?: string;
-  /** Where cells that could not be read are listed; made when a rotation begins. Default: `cellseal_quarantine`. */
+  /** Where cells that could not be read are listed; made when a rotation begins. In the same database file too. Default: `cellseal_quarantine`. */
   readonly quarantineTable?: string;
 }
 
@@ -41,6 +41,7 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
     reread: (layout, keys) => guarded(() => rereadRecords(client, layout, keys)),
 
     commit: (layout, { swaps, quarantine, job }: Chunk): ChunkOutcome => {
+      jobs.assertBeside(layout);
       return (
         inTransaction(client, 'BEGIN IMMEDIATE', () => {
           jobs.ensureTables();

@@ -1,21 +1,33 @@
+import { StoreUnfitError } from '../../errors.js';
 import type { JobWrite, QuarantineEntry } from '../../ports/job-store.js';
+import type { TableLayout } from '../../ports/record-store.js';
 import type { Row, SqliteClient } from './client.js';
-import { quoted } from './sql.js';
+import { type SqlitePath, pathOf, quoted } from './sql.js';
 
 /** The job records and what jobs have in quarantine, in two tables that are made with the first write. */
 export class SqliteJobs {
   readonly #client: SqliteClient;
-  readonly #jobTable: string;
-  readonly #quarantineTable: string;
+  readonly #jobTable: SqlitePath;
+  readonly #quarantineTable: SqlitePath;
   readonly #jobs: string;
   readonly #quarantine: string;
 
   constructor(client: SqliteClient, jobTable: string, quarantineTable: string) {
     this.#client = client;
-    this.#jobTable = jobTable;
-    this.#quarantineTable = quarantineTable;
-    this.#jobs = quoted(jobTable);
-    this.#quarantine = quoted(quarantineTable);
+    this.#jobTable = pathOf(jobTable.split('.'));
+    this.#quarantineTable = pathOf(quarantineTable.split('.'));
+    this.#jobs = `${quoted(this.#jobTable.schema)}.${quoted(this.#jobTable.name)}`;
+    this.#quarantine = `${quoted(this.#quarantineTable.schema)}.${quoted(this.#quarantineTable.name)}`;
+  }
+
+  /** SQLite commits attached files one after the other: a crash in between would leave the checkpoint ahead. */
+  assertBeside({ name, from }: TableLayout): void {
+    const { schema } = pathOf(from);
+    if ([this.#jobTable, this.#quarantineTable].every((path) => path.schema === schema)) return;
+    throw new StoreUnfitError(
+      "The table is in another database file than the job's tables, and one transaction cannot hold both. Name them there: { jobTable: 'crm.cellseal_job', quarantineTable: 'crm.cellseal_quarantine' }.",
+      { table: name },
+    );
   }
 
   /** Called inside the transaction that writes, and each time: what it makes is there only if that is committed. */
@@ -27,8 +39,8 @@ export class SqliteJobs {
   }
 
   /** Reading makes no table: it may be in a transaction of somebody else's, or in a database that cannot be written. */
-  #isThere(name: string): boolean {
-    const sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE";
+  #isThere({ schema, name }: SqlitePath): boolean {
+    const sql = `SELECT 1 FROM ${quoted(schema)}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE`;
     return this.#client.prepare(sql).all(name).length > 0;
   }
 

@@ -1,8 +1,8 @@
-import { hex, isUint8Array, viewBytes } from '../../bytes.js';
+import { viewBytes } from '../../bytes.js';
 import { StoreUnfitError } from '../../errors.js';
+import { LONGEST_CELL_BYTES, LONGEST_CELL_CHARACTERS } from '../../key-tag.js';
 import type {
   CellColumn,
-  KeyColumn,
   Page,
   PageRequest,
   RecordKey,
@@ -11,7 +11,16 @@ import type {
   TableLayout,
 } from '../../ports/record-store.js';
 import type { Row, SqliteClient, SqliteStatement } from './client.js';
-import { EVERYWHERE, type KeyValue, whereAfter, whereKey } from './keys.js';
+import {
+  type Collations,
+  EVERYWHERE,
+  exactColumns,
+  keyColumns,
+  readCollations,
+  readExact,
+  whereAfter,
+  whereKey,
+} from './keys.js';
 import { columnOf, quoted, tableName } from './sql.js';
 
 /**
@@ -24,8 +33,9 @@ export function readPage(
   layout: TableLayout,
   { after, maxRecords, maxBytes }: PageRequest,
 ): Page {
-  const { where, values } = after === undefined ? EVERYWHERE : whereAfter(layout, after);
-  const order = layout.key.map(({ column }) => columnOf(column)).join(', ');
+  const collations = readCollations(client, layout);
+  const { where, values } = after === undefined ? EVERYWHERE : whereAfter(layout, collations, after);
+  const order = keyColumns(layout, collations).join(', ');
   const read = (columns: string, limit: number): Row[] =>
     client
       .prepare(`SELECT ${columns} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`)
@@ -55,8 +65,9 @@ export function rereadRecords(
   keys: readonly RecordKey[],
 ): StoredRecord[] {
   const statements = new KeyedStatements(client);
+  const collations = readCollations(client, layout);
   return keys.flatMap((key) => {
-    const { where, values } = whereKey(layout, key);
+    const { where, values } = whereKey(layout, collations, key);
     // The limit keeps a blob from being the only argument: libsql would take it for named parameters, and abort.
     const sql = `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where} LIMIT ?`;
     return statements
@@ -73,12 +84,18 @@ export function swapRecords(
   swaps: readonly RecordSwap[],
 ): boolean[] {
   const statements = new KeyedStatements(client);
-  return swaps.map((swap) => swapRecord(statements, layout, swap));
+  const collations = readCollations(client, layout);
+  return swaps.map((swap) => swapRecord(statements, layout, collations, swap));
 }
 
-function swapRecord(statements: KeyedStatements, layout: TableLayout, { key, cells }: RecordSwap): boolean {
+function swapRecord(
+  statements: KeyedStatements,
+  layout: TableLayout,
+  collations: Collations,
+  { key, cells }: RecordSwap,
+): boolean {
   const columns = cells.map(({ cell }) => (layout.cells[cell] as CellColumn).column);
-  const { where, values } = whereKey(layout, key);
+  const { where, values } = whereKey(layout, collations, key);
   const set = columns.map((column) => `${quoted(column)} = ?`).join(', ');
   // Bytes decide, whatever the column's collation: under NOCASE another cell would look the same.
   const unchanged = columns.map((column) => `${columnOf(column)} = ? COLLATE BINARY`).join(' AND ');
@@ -95,29 +112,41 @@ function recordBytes({ cells }: TableLayout): string {
 }
 
 function recordColumns(layout: TableLayout): string {
-  const exact = ({ column }: KeyColumn, name: string): string =>
-    `typeof(${columnOf(column)}) AS "t${name}", CASE typeof(${columnOf(column)}) WHEN 'integer' THEN CAST(${columnOf(column)} AS TEXT) ELSE ${columnOf(column)} END AS "${name}"`;
   return [
-    ...layout.key.map((part, i) => exact(part, `k${i}`)),
-    ...(layout.tenant ? [exact(layout.tenant, 'tenant')] : []),
-    ...layout.cells.map(({ column }, i) => `${columnOf(column)} AS "c${i}"`),
+    ...layout.key.map(({ column }, i) => exactColumns(column, `k${i}`)),
+    ...(layout.tenant ? [exactColumns(layout.tenant.column, 'tenant')] : []),
+    ...layout.cells.map((cell, i) => `${cellOrStray(cell)} AS "c${i}"`),
   ].join(', ');
 }
 
+/**
+ * What can be a cell, and for everything else something short that is none: a stray value may be longer than memory,
+ * an integer that a driver refuses, or text over which it ends the process.
+ */
+function cellOrStray({ column, form }: CellColumn): string {
+  const value = columnOf(column);
+  const [test, stray] =
+    form === 'text'
+      ? [
+          `typeof(${value}) = 'text' AND octet_length(${value}) <= ${LONGEST_CELL_CHARACTERS} AND ${value} NOT GLOB '*[^ -~]*' AND instr(${value}, char(0)) = 0`,
+          "''",
+        ]
+      : [`typeof(${value}) = 'blob' AND octet_length(${value}) <= ${LONGEST_CELL_BYTES}`, "X''"];
+  return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${test} THEN ${value} ELSE ${stray} END`;
+}
+
 function storedRecord(layout: TableLayout, row: Row): StoredRecord {
-  const id = layout.key.map((_, i) => viewBytes(row[`k${i}`]));
-  const key = id.map((value, i): KeyValue => {
-    const storage = row[`tk${i}`];
-    if (storage === 'integer' || storage === 'text') return [storage, String(value)];
-    if (storage === 'blob' && isUint8Array(value)) return [storage, hex(value)];
+  const id = layout.key.map((_, i) => readExact(row, `k${i}`));
+  const key = id.map((part) => {
+    if (part.key) return part.key;
     throw new StoreUnfitError('A record id in the database is neither integer, text nor blob.', {
       table: layout.name,
     });
   });
   return {
     key: JSON.stringify(key),
-    id,
-    ...(layout.tenant ? { tenant: viewBytes(row['tenant']) } : {}),
+    id: id.map(({ value }) => value),
+    ...(layout.tenant ? { tenant: readExact(row, 'tenant').value } : {}),
     cells: layout.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),
   };
 }

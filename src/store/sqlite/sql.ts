@@ -15,6 +15,20 @@ export function columnOf(column: string): string {
   return `t.${quoted(column)}`;
 }
 
+/** A table and the database file that it is in, by the name under which that is attached. */
+export interface SqlitePath {
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** Without a schema: the file that the connection was opened with. */
+export function pathOf(path: readonly string[]): SqlitePath {
+  const [first = '', second] = path;
+  return second === undefined
+    ? { schema: 'main', name: first }
+    : { schema: first.toLowerCase(), name: second };
+}
+
 /** An identifier, quoted. */
 export function quoted(identifier: string): string {
   if (identifier.includes('\0'))

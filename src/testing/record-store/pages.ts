@@ -1,4 +1,4 @@
-import { InvalidCursorError } from '../../index.js';
+import { InvalidCursorError, keyTagOf } from '../../index.js';
 import type { StoredRecord } from '../../rotation/index.js';
 import {
   NEW,
@@ -175,15 +175,26 @@ export const PAGE_CASES: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a page shows cells as they are: nulls, texts and bytes',
+    name: 'a page shows cells as they are, and nulls as null',
     tables: [people],
     async test(subject) {
-      const row = { ...rowOf(people, { id: uuidOf(1) }), phone: null, email: 'no cell ☎', owner: null };
+      const row = { ...rowOf(people, { id: uuidOf(1) }), phone: null, owner: null };
       await subject.insert(people, row);
       const [record] = await recordsOf(subject.store, people);
       mustEqual(spellRecord(people, record as StoredRecord), spellSeen(people, row), 'the record');
       must(record?.cells[1] === null, 'a null is not told as null');
       must(typeof record?.cells[0] === 'string', 'a text is not told as a string');
+    },
+  },
+  {
+    name: 'a page shows what is no cell as something that is none, and not as null',
+    tables: [people],
+    async test(subject) {
+      await subject.insert(people, { ...rowOf(people, { id: uuidOf(1) }), email: 'no cell \u260e' });
+      const [record] = await recordsOf(subject.store, people);
+      const [email] = record?.cells ?? [];
+      must(email !== null && email !== undefined, 'a stray value is told as null');
+      must(keyTagOf(email) === undefined, 'a stray value is told as a cell');
     },
   },
   {
