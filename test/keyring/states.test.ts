@@ -196,7 +196,7 @@ describe('the states of keys', () => {
         fc.constant(new Reopen()),
         fc.constant(new ActOnNothing()),
       ],
-      { maxCommands: 25 },
+      { maxCommands: 40, size: 'max' }, // long ones: a key's siblings must come into every state
     );
     await fc.assert(
       fc.asyncProperty(commands, async (given) => {
@@ -212,7 +212,7 @@ describe('the states of keys', () => {
           return { model: { keys, revision: 1 }, real };
         }, given);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   }, 60_000);
 
@@ -303,6 +303,22 @@ describe('activateKey', () => {
       [acmeIndex]: 'active',
       [next]: 'active',
     });
+  });
+
+  it('leaves the keys of its role that were not active in their states', async () => {
+    const known = await knownKeyring();
+    for (let i = 0; i < 5; i++) await addKey(known.keyring);
+    const newest = await stored(known.store);
+    const payload = payloadOf(newest.document);
+    const states = ['pre-active', 'deactivated', 'suspended', 'compromised', 'destroyed'];
+    for (const [i, state] of states.entries()) payload.keys[2 + i].state = state;
+    payload.keys[6].wrapped = undefined;
+    const store = settableStore();
+    store.set({ revision: newest.revision, document: forge(known.rootKey, payload) });
+    const keyring = await openKeyringIn(environment(), store, { rawKey: RAW_KEY });
+    await activateKey(keyring, await addKey(keyring));
+    const seen = listKeys(keyring).map(({ state }) => state);
+    expect(seen).toEqual(['deactivated', 'active', ...states, 'active']);
   });
 
   it('undoes a rotation: the key before is made active again', async () => {
