@@ -143,6 +143,33 @@ describe('calls of SubtleCrypto', () => {
   });
 });
 
+describe('a tenant too long for a key derivation', () => {
+  const ofTenants = table('t', { record: integer('id'), tenant: text('tenant'), encrypt: { a: text() } });
+  const long = 'x'.repeat(1_000);
+
+  it('is refused where it is named: no key is loaded, nothing is called', async () => {
+    const options = { tenant: long };
+    expect(await codeOf(() => encryptCell(ofTenants, 'a', 'x', { id: 1 }, keyring, options))).toBe(
+      'invalid-context',
+    );
+    const cell = await seal();
+    taken();
+    expect(await codeOf(() => decryptCell(ofTenants, 'a', cell, { id: 1 }, keyring, options))).toBe(
+      'invalid-context',
+    );
+    expect(await codeOf(() => encryptRecord(ofTenants, { id: 1, a: 'x' }, keyring, options))).toBe(
+      'invalid-context',
+    );
+    expect(taken()).toEqual([]);
+  });
+
+  it('is given no key either', async () => {
+    expect(await codeOf(() => addKey(keyring, { tenant: long }))).toBe('invalid-context');
+    expect(taken()).toEqual([]);
+    expect(await addKey(keyring, { tenant: 'x'.repeat(900) })).toMatch(/^[a-z2-7]{26}$/);
+  });
+});
+
 describe('the secret of a passphrase', () => {
   it('is wiped once the key is made of it', async () => {
     const secrets: Uint8Array[] = [];

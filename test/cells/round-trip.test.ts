@@ -275,19 +275,4 @@ describe('ids and tenants that cannot be', () => {
   it.each([[undefined], [null]])('an id is never %o', async (given) => {
     expect(await attempt('text', given)).toBe('missing-record-id');
   });
-
-  it('a tenant too long for a key derivation is refused before anything is sealed, and when a key is made for it', async () => {
-    const keyring = await newKeyring();
-    const of = (tenant: string): Place => ({
-      ...place,
-      id: [{ type: 'text', given: '1', bound: '1' }],
-      tenant: { type: 'text', given: tenant, bound: tenant },
-    });
-    const fits = 'x'.repeat(900);
-    const long = 'x'.repeat(1_000);
-    expect(await codeOf(() => seal(keyring, of(long), definitionOf(of(long), text), 'a'))).toBe(
-      'invalid-context',
-    );
-    expect(typeof (await seal(keyring, of(fits), definitionOf(of(fits), text), 'a'))).toBe('string');
-  });
 });
