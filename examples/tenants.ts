@@ -14,6 +14,7 @@ import {
   integer,
   listKeys,
   table,
+  tenantOf,
   text,
 } from 'cellseal';
 import { memoryKeyring } from 'cellseal/memory';
@@ -25,7 +26,10 @@ const invoices = table('invoices', {
 });
 
 const keyring = await createKeyring(memoryKeyring(), { passphrase: 'only for this example' });
-for (const tenant of ['acme', 'globex']) await activateKey(keyring, await addKey(keyring, { tenant }));
+for (const name of ['acme', 'globex']) {
+  const tenant = tenantOf(invoices, name); // of the type that the definition declares
+  await activateKey(keyring, await addKey(keyring, { tenant }));
+}
 const owners = listKeys(keyring).filter(({ kind, state }) => kind === 'data' && state === 'active');
 console.log('data keys:', owners.map(({ tenant }) => tenant ?? 'shared').join(', '));
 

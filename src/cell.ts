@@ -65,8 +65,8 @@ export function cellPlace(
 export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
   const opened = openedOf(keyring);
   return andThen(validated(place, value), (valid) => {
-    assertNotACell(opened, place, valid);
-    return sealFramed(opened, place, encodeFramed(place.attribute.spec, valid, place.where));
+    const framed = encodeFramed(place.attribute.spec, valid, place.where);
+    return andThen(assertNotACell(opened, place, valid), () => sealFramed(opened, place, framed));
   });
 }
 
@@ -118,21 +118,28 @@ function decoded(place: CellPlace, stored: unknown, framed: Bytes): unknown {
   }
 }
 
+/** What a schema says or throws may quote the value, so none of it is passed on. */
 function validated({ attribute: { schema }, where }: CellPlace, value: unknown): MaybePromise<unknown> {
   if (!schema || value === null) return value;
-  return andThen(schema['~standard'].validate(value), (result) => {
-    // The issues may quote the value, so they stay out of the error.
-    if (result.issues)
-      throw new InvalidValueError('The value does not satisfy its schema.', { ...where, expected: 'json' });
-    return result.value;
-  });
+  const refused = (): never => {
+    throw new InvalidValueError('The value does not satisfy its schema.', { ...where, expected: 'json' });
+  };
+  return andThen(
+    rescue(() => schema['~standard'].validate(value), refused),
+    (result) => (result.issues ? refused() : result.value),
+  );
 }
 
-/** Nothing is encrypted twice (docs/format.md §8). Bytes may look like a cell by chance, so they must name a key of ours. */
-function assertNotACell(opened: OpenedKeyring, { where }: CellPlace, value: unknown): void {
+/**
+ * Nothing is encrypted twice (docs/format.md §8). Bytes may look like a cell by chance, so they must name a key of ours:
+ * of this moment, because another process may be sealing with a newer one already.
+ */
+function assertNotACell(opened: OpenedKeyring, { where }: CellPlace, value: unknown): MaybePromise<void> {
   const keyId = keyIdIfCell(value);
   if (keyId === undefined) return;
-  if (typeof value === 'string' || opened.has(keyId)) throw new AlreadyACellError(where);
+  return andThen(typeof value === 'string' || opened.hasAfterReload(keyId), (isCell) => {
+    if (isCell) throw new AlreadyACellError(where);
+  });
 }
 
 function scopeOf(definition: Table, tenant: ContextPart | undefined): Scope {

@@ -61,6 +61,7 @@ export {
   encryptRecord,
   encryptRecords,
 } from './record.js';
+export { tenantOf } from './record-id.js';
 export type {
   AttributeName,
   AttributeNamed,

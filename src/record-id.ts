@@ -16,6 +16,19 @@ export function idValues(definition: Table, record: object): readonly unknown[] 
 }
 
 /**
+ * A tenant as the table's contexts have it, for `addKey(keyring, { tenant: tenantOf(table, tenant) })`: a UUID as its 16
+ * bytes, an integer as a bigint. A key that was added under another type would never be used.
+ *
+ * @throws InvalidContextError if the table has no tenants, or this is none; MissingTenantError.
+ */
+export function tenantOf(definition: Table, tenant: unknown): ContextPart {
+  const where = { table: definition.name };
+  const part = contextTenant(definition, tenant, where);
+  if (part === undefined) throw new InvalidContextError('This table has no tenant in its definition.', where);
+  return part;
+}
+
+/**
  * What a record is bound to, from the values of its id in the definition's order, as the application or a driver spells
  * them: a UUID in either case or as bytes, an integer as number, bigint or text.
  */

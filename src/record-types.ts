@@ -56,7 +56,7 @@ export type RecordInput<T extends Table> = {
 export type EncryptedRecord<T extends Table, R> = {
   [K in keyof R]: K extends keyof AttributesOf<T> ? EncryptedValue<AttributesOf<T>[K], R[K]> : R[K];
 } & {
-  [K in Unnamed<T, R>]: EncryptedValue<AttributesOf<T>[K], unknown>;
+  [K in Unnamed<T, R>]: EncryptedValue<AttributesOf<T>[K], unknown> | undefined;
 };
 
 type EncryptedValue<A, V> =
@@ -73,7 +73,7 @@ export type StoredInput<T extends Table> = {
 export type DecryptedRecord<T extends Table, R> = {
   [K in keyof R]: K extends keyof AttributesOf<T> ? DecryptedValue<AttributesOf<T>[K], R[K]> : R[K];
 } & {
-  [K in Unnamed<T, R>]: DecryptedValue<AttributesOf<T>[K], unknown>;
+  [K in Unnamed<T, R>]: DecryptedValue<AttributesOf<T>[K], unknown> | undefined;
 };
 
 type DecryptedValue<A, V> =

@@ -138,6 +138,7 @@ async function mapAttributes(
   const tenant = contextTenant(definition, tenantGiven, where);
   const values = idValues(definition, record);
   let bound: ContextValue | undefined;
+  assertNamedByAttribute(definition, copy);
   const present = Object.entries(definition.encrypt).filter(
     ([name]) => Object.hasOwn(copy, name) && copy[name] !== undefined,
   );
@@ -161,6 +162,20 @@ async function mapAttributes(
     copy[place.where.column as string] = changed[i];
   });
   return copy;
+}
+
+/** A value under its column's name would pass through: plaintext on its way in, a cell that is not opened on its way out. */
+function assertNamedByAttribute({ name: table, layout }: Table, record: Record<string, unknown>): void {
+  const { key, tenant, cells } = layout;
+  const names = new Set([...key, ...(tenant ? [tenant] : [])].map(({ name }) => name));
+  for (const { attribute, column } of cells) {
+    if (column === attribute || names.has(column) || !Object.hasOwn(record, column)) continue;
+    if (cells.some((other) => other.attribute === column)) continue;
+    throw new DefinitionError(
+      'The record has a property that is called like the column of an attribute. Records are named as in the definition: rename it to the attribute, in the SELECT for instance.',
+      { table, column: attribute },
+    );
+  }
 }
 
 function placeOf(definition: Table, column: string, id: object, tenantGiven: unknown): CellPlace {

@@ -23,7 +23,7 @@ const MAX_KEY_TRIES = 8;
 export interface AddKeyOptions {
   /** `data` keys seal cells, `index` keys make the tokens of blind indexes. Default: `data`. */
   readonly kind?: KeyKind;
-  /** A key for one tenant only. Default: for all tenants that have none of their own. */
+  /** A key for one tenant only, as `tenantOf(table, tenant)` gives it. Default: for all tenants that have none of their own. */
   readonly tenant?: ContextPart;
 }
 

@@ -55,7 +55,11 @@ export class OpenedKeyring {
     this.cellKeys = new CellKeys(environment.engine, environment.random);
     this.#store = store;
     this.#accepted = accepted;
-    this.#reloads = new ReloadQueue(environment.clock, () => this.refresh());
+    this.#reloads = new ReloadQueue(
+      environment.clock,
+      () => this.refresh(),
+      (keyId) => this.has(keyId),
+    );
   }
 
   /** Verifies the document under the root's MAC key, then holds it. Nothing but slots is used before. */
@@ -108,16 +112,14 @@ export class OpenedKeyring {
 
   /** The data key that seals for a tenant: its own, or else the one that all share. */
   sealingKey(tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
-    const { roster } = this.#accepted;
-    const entry = roster.active('data', tenant) ?? roster.active('data', undefined);
+    const entry = this.#accepted.roster.sealing(tenant);
     if (!entry) throw new NoActiveKeyError(where);
     return this.#load(entry);
   }
 
   /** The id of the key that {@link sealingKey} gives. */
   sealingKeyId(tenant: ContextPart | undefined): string | undefined {
-    const { roster } = this.#accepted;
-    const entry = roster.active('data', tenant) ?? roster.active('data', undefined);
+    const entry = this.#accepted.roster.sealing(tenant);
     return entry && keyIdOf(entry);
   }
 
@@ -131,11 +133,17 @@ export class OpenedKeyring {
   openingKey(keyId: string, tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
     const entry = this.#dataEntry(keyId);
     if (entry) return this.#load(assertOpens(entry, tenant, where));
-    return this.#reloads.request().then(() => {
+    if (this.has(keyId)) throw new UnknownKeyError(where); // an index key: reading again would not make it a data key
+    return this.#reloads.find(keyId).then(() => {
       const found = this.#dataEntry(keyId);
       if (!found) throw new UnknownKeyError(where);
       return this.#load(assertOpens(found, tenant, where));
     });
+  }
+
+  /** Whether the keyring has a key with this id, also after reading it again. */
+  hasAfterReload(keyId: string): MaybePromise<boolean> {
+    return this.has(keyId) || this.#reloads.find(keyId).then(() => this.has(keyId));
   }
 
   /** Whether the keyring has a key with this id, of any kind and state. */

@@ -1,5 +1,8 @@
+import { Lru } from '../cipher/index.js';
 import { MIN_RELOAD_INTERVAL_MS } from '../limits.js';
 import type { Clock } from '../ports/clock.js';
+
+const MISSED_KEY_IDS = 1_024;
 
 /**
  * Reloads that cells under an unknown key ask for. All who ask while none has begun share one; who asks while one is
@@ -9,13 +12,26 @@ import type { Clock } from '../ports/clock.js';
 export class ReloadQueue {
   readonly #clock: Clock;
   readonly #reload: () => Promise<void>;
+  readonly #has: (keyId: string) => boolean;
+  /** Key ids that a reload did not find, and when it began. */
+  readonly #missed = new Lru<number>(MISSED_KEY_IDS);
   #waiting: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
   #lastBeganMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, reload: () => Promise<void>) {
+  constructor(clock: Clock, reload: () => Promise<void>, has: (keyId: string) => boolean) {
     this.#clock = clock;
     this.#reload = reload;
+    this.#has = has;
+  }
+
+  /** Reloads for this key id, unless that has been in vain within the last second: one bad cell makes no list slow. */
+  async find(keyId: string): Promise<void> {
+    const missedMs = this.#missed.get(keyId);
+    if (missedMs !== undefined && this.#clock.monotonicMs() - missedMs < MIN_RELOAD_INTERVAL_MS) return;
+    const beganMs = this.#clock.monotonicMs();
+    await this.request();
+    if (!this.#has(keyId)) this.#missed.set(keyId, Math.max(beganMs, this.#lastBeganMs));
   }
 
   /** Resolves after a reload that began after this call. */

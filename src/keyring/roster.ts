@@ -1,5 +1,6 @@
+import { hex } from '../bytes.js';
 import type { ContextPart } from '../envelope/index.js';
-import { KeyringDamagedError } from '../errors.js';
+import { InvalidContextError, KeyringDamagedError } from '../errors.js';
 import type { KeyEntry, KeyringDocument } from './document.js';
 import { keyIdOf, tenantId } from './keys.js';
 import type { KeyKind } from './states.js';
@@ -11,6 +12,9 @@ const INDEX_PREFIX_CHARACTERS = 8;
 export class Roster {
   readonly #byId = new Map<string, KeyEntry>();
   readonly #active = new Map<string, KeyEntry>();
+
+  /** Tenants that have an active data key, spelled without their type. */
+  readonly #tenants = new Map<string, ContextPart>();
 
   constructor(document: KeyringDocument) {
     const indexPrefixes = new Set<string>();
@@ -28,6 +32,8 @@ export class Roster {
       const role = roleOf(entry.kind, entry.tenant);
       if (this.#active.has(role)) throw new KeyringDamagedError('Two keys are active at once.', { keyId });
       this.#active.set(role, entry);
+      if (entry.kind === 'data' && entry.tenant !== undefined)
+        this.#tenants.set(spelled(entry.tenant), entry.tenant);
     }
   }
 
@@ -36,10 +42,28 @@ export class Roster {
     return this.#byId.get(keyId);
   }
 
+  /** The data key that seals for a tenant: its own, or else the one that all share. */
+  sealing(tenant: ContextPart | undefined): KeyEntry | undefined {
+    const own = this.active('data', tenant);
+    if (own || tenant === undefined) return own;
+    if (this.#tenants.has(spelled(tenant))) {
+      throw new InvalidContextError(
+        'A key was added for this tenant under another type than the table declares, so it would never be used. Add one with addKey(keyring, { tenant: tenantOf(table, tenant) }).',
+      );
+    }
+    return this.active('data', undefined);
+  }
+
   /** The active key of exactly this kind and tenant. */
   active(kind: KeyKind, tenant: ContextPart | undefined): KeyEntry | undefined {
     return this.#active.get(roleOf(kind, tenant));
   }
+}
+
+/** `7n` and `'7'`, a UUID's text and its bytes: two tenants, spelled alike. */
+function spelled(tenant: ContextPart): string {
+  if (typeof tenant === 'string') return tenant.toLowerCase().replaceAll('-', '');
+  return typeof tenant === 'bigint' ? tenant.toString() : hex(tenant);
 }
 
 function roleOf(kind: KeyKind, tenant: ContextPart | undefined): string {

@@ -140,6 +140,14 @@ class RotationRun {
     const { environment, records } = this.#context;
     const { layout } = definition;
     const page = await this.#page(definition);
+    if (!page.done && (page.next === undefined || page.next === this.job.cursor)) {
+      throw new StoreUnfitError(
+        'The store gave a page that ends where it began. Its keys do not survive being read.',
+        {
+          table: definition.name,
+        },
+      );
+    }
     let work = await this.#rewrite(definition, page.records);
     const found = this.#found(page, work);
     for (let tries = 1; ; tries++) {

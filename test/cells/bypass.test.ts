@@ -41,7 +41,8 @@ describe('a property that is called like the column of an attribute', () => {
   it('is refused on its way out, where its cell would stay a cell', async () => {
     const keyring = await createKeyring(memoryKeyring(), unlock);
     const { diagnosis } = await encryptRecord(patients, { id, diagnosis: 'influenza' }, keyring);
-    await expect(decryptRecord(patients, { id, diagnosis_enc: diagnosis }, keyring)).rejects.toMatchObject({
+    const row: Record<string, unknown> = { id, diagnosis_enc: diagnosis };
+    await expect(decryptRecord(patients, row, keyring)).rejects.toMatchObject({
       code: 'definition',
     });
   });

@@ -1,7 +1,12 @@
 /** Keys are unwrapped when they are first used, once, and then held to their commitment. */
 import { describe, expect, it } from 'vitest';
 import { webCryptoEngine } from '../../src/engine/index.js';
-import { AuthenticationError, KeyringDamagedError, NoActiveKeyError } from '../../src/errors.js';
+import {
+  AuthenticationError,
+  InvalidContextError,
+  KeyringDamagedError,
+  NoActiveKeyError,
+} from '../../src/errors.js';
 import { activateKey, addKey, openKeyringIn, openedOf, refreshKeyring } from '../../src/keyring/index.js';
 import type { Engine } from '../../src/ports/engine.js';
 import { base32 } from '../oracle/bytes.js';
@@ -178,10 +183,24 @@ describe('the key that seals', () => {
       ['umbrella', keys[0]],
       ['nobody', keys[0]],
       [7n, keys[3]],
-      ['7', keys[0]],
     ] as const) {
       expect((await keyring.sealingKey(tenant, {})).keyId).toBe(idOf(expected));
       expect(keyring.sealingKeyId(tenant)).toBe(idOf(expected));
+    }
+  });
+
+  it("is neither where the tenant's key was added under another type: it would never be used", async () => {
+    const id = new Uint8Array(16).fill(0xab);
+    const text = 'ABABABAB-abab-abab-abab-abababababab';
+    const keys = [
+      DATA,
+      key('seven', 'active', { tenant: 7n }),
+      key('uuid', 'active', { tenant: text }),
+    ] as const;
+    const keyring = await opened(spec({ keys }));
+    for (const tenant of ['7', id]) {
+      expect(() => keyring.sealingKey(tenant, {})).toThrow(InvalidContextError);
+      expect(() => keyring.sealingKeyId(tenant)).toThrow(InvalidContextError);
     }
   });
 

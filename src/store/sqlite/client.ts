@@ -15,7 +15,7 @@ export interface SqliteStatement {
   run(...values: SqliteValue[]): SqliteChanges;
 }
 
-/** The part of a client that this adapter calls: `DatabaseSync` of `node:sqlite` (Node 22.13 and later), `libsql` and `better-sqlite3` have it. */
+/** The part of a client that this adapter calls: `DatabaseSync` of `node:sqlite` (Node 22.13 and later) and `libsql` have it, and are tested. */
 export interface SqliteClient {
   /** Prepares one statement with `?` parameters. */
   prepare(sql: string): SqliteStatement;
