@@ -16,6 +16,7 @@ const PRINTED: Readonly<Record<string, string>> = {
   'sqlite.ts': `
     patients: Ada: influenza, Ben: influenza, Cleo: influenza, Dan: none, Eve: influenza
     before the rotation: key-in-use 9 cells
+    rotation: 0 of 5 records, sweeping
     rotation: 2 of 5 records, sweeping
     rotation: 4 of 5 records, sweeping
     rotation: 5 of 5 records, swept
