@@ -17,7 +17,8 @@ export type KeyValue = readonly [storage: 'integer' | 'text' | 'octets' | 'blob'
  */
 const BINDINGS: Readonly<Record<KeyValue[0], { sql: string; bind: (value: string) => SqliteValue }>> = {
   integer: { sql: '+CAST(? AS INTEGER)', bind: (value) => value },
-  text: { sql: '+CAST(? AS TEXT)', bind: utf8 },
+  // Node 22 binds no bytes as NULL.
+  text: { sql: '+CAST(? AS TEXT)', bind: (value) => (value === '' ? value : utf8(value)) },
   octets: { sql: '+CAST(? AS TEXT)', bind: decodeHex },
   blob: { sql: '?', bind: decodeHex },
 };
