@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { boolean, bytes, integer, json, text, uuid } from '../../src/attribute.js';
 import type { Bytes } from '../../src/bytes.js';
 import { webCryptoEngine } from '../../src/engine/index.js';
-import type { Keyring } from '../../src/keyring/index.js';
+import { type Keyring, activateKey, addKey } from '../../src/keyring/index.js';
 import type { Engine } from '../../src/ports/engine.js';
 import { decryptCell, decryptRecord, encryptCell, encryptRecord } from '../../src/record.js';
 import { memoryKeyring } from '../../src/store/memory.js';
@@ -415,5 +415,18 @@ describe('what is changed after the call', () => {
     const { a } = await encrypting;
     const read = decryptCell(tenants, 'a', a, { id: Uint8Array.of(1) }, fresh, { tenant: Uint8Array.of(2) });
     expect(await read).toBe('x');
+  });
+
+  it('does not change a binary tenant while the keyring is read again', async () => {
+    const tenants = table('t', { record: integer('id'), tenant: bytes('tenant'), encrypt: { a: text() } });
+    const store = memoryKeyring();
+    const writer = await newKeyring({ store });
+    const reader = await reopened(store); // before the key is there
+    const tenant = Uint8Array.of(2);
+    await activateKey(writer, await addKey(writer, { tenant: tenant.slice() }));
+    const row = await encryptRecord(tenants, { id: 1, a: 'x' }, writer, { tenant });
+    const decrypting = decryptRecord(tenants, row, reader, { tenant });
+    tenant.fill(7);
+    expect(await decrypting).toEqual({ id: 1, a: 'x' });
   });
 });
