@@ -193,13 +193,16 @@ describe('a process that is killed while it writes', () => {
   it('leaves the document written last or a later one, whole, whatever it was', async () => {
     const folder = newFolder();
     const told = await killOften(folder, [], 12);
-    for (const name of readdirSync(folder).filter((each) => each.endsWith('.tmp'))) {
-      utimesSync(join(folder, name), 0, 0);
-    }
-    const revision = ((await fileKeyring(folder).read(MIB))?.revision ?? 0) + 1;
-    await fileKeyring(folder).write({ revision, document: new Uint8Array(8) });
-    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    const leftovers = (): string[] => readdirSync(folder).filter((name) => name.endsWith('.tmp'));
+    let revision = (await fileKeyring(folder).read(MIB))?.revision ?? 0;
     expect(told.newest).toBeGreaterThan(12);
+    // Twice: what is left of the newest document is emptied with it by the first write, and looks new until the second.
+    for (let writes = 0; writes < 2; writes++) {
+      for (const name of leftovers()) utimesSync(join(folder, name), 0, 0);
+      revision++;
+      expect(await fileKeyring(folder).write({ revision, document: new Uint8Array(8) })).toBe(true);
+    }
+    expect(leftovers()).toEqual([]);
     expect(readFileSync(join(folder, `keyring.${revision}.json`))).toHaveLength(8);
   }, 180_000);
 });
