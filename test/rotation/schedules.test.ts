@@ -29,8 +29,9 @@ type Act =
   | { readonly does: 'stop' };
 
 interface Plan {
-  /** Counted over all runs. */
-  readonly moment: number;
+  /** At the n-th moment, or the n-th time that a chunk has been looked at and is to be written; over all runs. */
+  readonly when: 'moment' | 'commit';
+  readonly nth: number;
   readonly act: Act;
   /** Whether a process acts that has not read the keyring again since the beginning. */
   readonly isStale: boolean;
@@ -50,7 +51,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   fc.constant({ does: 'stop' }),
 ) as fc.Arbitrary<Act>;
 const plans: fc.Arbitrary<readonly Plan[]> = fc.array(
-  fc.record({ moment: fc.nat({ max: 150 }), act, isStale: fc.boolean() }),
+  fc.oneof(
+    fc.record({ when: fc.constant('moment'), nth: fc.nat({ max: 120 }), act, isStale: fc.boolean() }),
+    fc.record({ when: fc.constant('commit'), nth: fc.nat({ max: 10 }), act, isStale: fc.boolean() }),
+  ) as fc.Arbitrary<Plan>,
   { maxLength: 40 },
 );
 
@@ -129,11 +133,16 @@ async function follow(place: Place, planned: readonly Plan[]): Promise<void> {
   const stale = await world.keyring();
   await world.newKey();
 
-  let now = 0;
+  let moments = 0;
+  let commits = 0;
   const observer = () =>
-    atEveryMoment(async () => {
-      const due = planned.filter(({ moment }) => moment === now);
-      now++;
+    atEveryMoment(async ({ side, step }) => {
+      const isCommit = side === 'before' && step === 'chunk.commit';
+      const due = planned.filter(({ when, nth }) =>
+        when === 'moment' ? nth === moments : isCommit && nth === commits,
+      );
+      moments++;
+      if (isCommit) commits++;
       for (const { act: what, isStale } of due) {
         await perform(world, model, what, isStale ? stale : await world.keyring());
       }
@@ -162,7 +171,7 @@ async function follow(place: Place, planned: readonly Plan[]): Promise<void> {
 
 describe.each(PLACES)('a rotation over $name', (place) => {
   it('keeps what a model in plain says, under any schedule of writes, keys and stops, at every moment', async () => {
-    const numRuns = place.name === 'memoryRecords' ? 40 : 15;
+    const numRuns = place.name === 'memoryRecords' ? 25 : 8;
     await fc.assert(
       fc.asyncProperty(plans, (planned) => follow(place, planned)),
       { numRuns },

@@ -123,5 +123,22 @@ for (const driver of DRIVERS) {
       expect(await swap()).toEqual({ committed: true, swapped: [true, false] });
       expect(emails()).toEqual(['fresh', 'b']);
     });
+
+    it('keeps other writers out from the beginning of a commit, not from its first change', async () => {
+      const { other, store } = open('WAL');
+      await store.writeJob(write);
+      const refused: unknown[] = [];
+      const job = () => {
+        try {
+          other.exec("UPDATE people SET email = 'theirs'");
+        } catch (error) {
+          refused.push(error);
+        }
+        return { id: 'job', previous: 'next', next: 'one more' };
+      };
+      const outcome = await store.commit(layout, { swaps: [], quarantine: [], job });
+      expect(outcome).toEqual({ committed: true, swapped: [] });
+      expect(refused).toHaveLength(1);
+    });
   });
 }
