@@ -152,6 +152,7 @@ describe('a tenant too long for a key derivation', () => {
     expect(await codeOf(() => encryptCell(ofTenants, 'a', 'x', { id: 1 }, keyring, options))).toBe(
       'invalid-context',
     );
+    expect(taken()).toEqual([]);
     const cell = await seal();
     taken();
     expect(await codeOf(() => decryptCell(ofTenants, 'a', cell, { id: 1 }, keyring, options))).toBe(
