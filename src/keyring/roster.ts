@@ -46,7 +46,8 @@ export class Roster {
   sealing(tenant: ContextPart | undefined): KeyEntry | undefined {
     const own = this.active('data', tenant);
     if (own || tenant === undefined) return own;
-    if (this.#tenants.has(spelled(tenant))) {
+    const alike = this.#tenants.get(spelled(tenant));
+    if (alike !== undefined && typeof alike !== typeof tenant) {
       throw new InvalidContextError(
         'A key was added for this tenant under another type than the table declares, so it would never be used. Add one with addKey(keyring, { tenant: tenantOf(table, tenant) }).',
       );

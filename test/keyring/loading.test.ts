@@ -204,6 +204,14 @@ describe('the key that seals', () => {
     }
   });
 
+  it('is the shared one for a tenant whose text is that of another but for capitals and hyphens', async () => {
+    const keyring = await opened(spec({ keys: [DATA, key('north', 'active', { tenant: 'north-1' })] }));
+    for (const tenant of ['NORTH-1', 'north1', '-north1'])
+      expect((await keyring.sealingKey(tenant, {})).keyId).toBe(idOf(DATA));
+    const negative = await opened(spec({ keys: [DATA, key('seven', 'active', { tenant: 7n })] }));
+    expect((await negative.sealingKey(-7n, {})).keyId).toBe(idOf(DATA));
+  });
+
   it('is missed by its own error where none is active', async () => {
     const keyring = await opened(
       spec({ keys: [INDEX, key('old', 'deactivated'), key('acme', 'active', { tenant: 'acme' })] }),
