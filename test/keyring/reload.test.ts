@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UnknownKeyError } from '../../src/errors.js';
 import type { Keyring } from '../../src/keyring/index.js';
 import { addKey, openedOf, refreshKeyring } from '../../src/keyring/index.js';
-import type { KeyringStore } from '../../src/ports/keyring-store.js';
+import type { KeyringStore, StoredKeyring } from '../../src/ports/keyring-store.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import {
   type FakeClock,
@@ -15,6 +15,7 @@ import {
   knownKeyring,
   reopened,
   settle,
+  stored,
   until,
 } from './support.js';
 
@@ -182,6 +183,32 @@ describe('reloads', () => {
     clock.advance(SECOND_MS);
     await ask(unknownId(1));
     expect([reads(), clock.sleepers]).toEqual([2, 0]);
+  });
+
+  it('are not waited for again under a key that one has missed within the last second', async () => {
+    const { ask, reads, clock } = await watched();
+    await ask(unknownId());
+    clock.advance(SECOND_MS - 1);
+    expect(await ask(unknownId())).toBe('unknown-key'); // at once: nobody moves the clock
+    expect([reads(), clock.sleepers]).toEqual([1, 0]);
+    clock.advance(1);
+    await ask(unknownId());
+    expect(reads()).toBe(2);
+  });
+
+  it('find a key that one has missed, once a second is over', async () => {
+    const inner = memoryKeyring();
+    const known = await knownKeyring(undefined, inner);
+    let behind: StoredKeyring | undefined = await stored(inner); // as a replica may be
+    const store: KeyringStore = { read: (maxBytes) => behind ?? inner.read(maxBytes), write: inner.write };
+    const clock = fakeClock();
+    const opened = openedOf(await reopened({ ...known, store }, { clock }));
+    const keyId = await addKey(known.keyring);
+    const ask = () => codeOf(async () => opened.openingKey(keyId, undefined, {}));
+    expect(await ask()).toBe('unknown-key');
+    behind = undefined;
+    clock.advance(SECOND_MS);
+    expect(await ask()).toBe('success');
   });
 
   it('leave cells under known keys as quick as they were', async () => {
