@@ -372,6 +372,52 @@ export class InvalidPassphraseError extends CellsealError {
   }
 }
 
+/** `passphrase-damaged`: a generated passphrase whose check characters do not agree. Nothing was derived. */
+export class PassphraseDamagedError extends CellsealError {
+  override readonly code = 'passphrase-damaged';
+  /** What has happened to it, as far as it can be told; constant text. */
+  declare readonly damage: PassphraseDamage;
+  /** @internal */
+  constructor(damage: PassphraseDamage) {
+    super(DAMAGES[damage], { damage });
+  }
+}
+
+/** What happens to a passphrase that is saved, copied or typed. */
+export type PassphraseDamage =
+  | 'question-marks'
+  | 'mojibake'
+  | 'truncated'
+  | 'lengthened'
+  | 'substituted'
+  | 'swapped'
+  | 'altered'
+  | 'undecodable';
+
+const DAMAGES: Readonly<Record<PassphraseDamage, string>> = Object.freeze({
+  'question-marks':
+    'The passphrase is gone from this copy: an editor or program saved it in an encoding (ANSI) that lacks its characters, and wrote question marks. Use another copy, saved as UTF-8.',
+  mojibake:
+    'The passphrase was read in one encoding and saved in another, which made other characters of it. Use another copy, saved as UTF-8.',
+  truncated: 'The passphrase is cut off: characters are missing. Use another copy.',
+  lengthened: 'There is more here than the passphrase. Remove what was added, or use another copy.',
+  substituted: 'One character of the passphrase is another one. Compare it with another copy.',
+  swapped:
+    'Two neighbouring characters or words of the passphrase have changed places. Compare it with another copy.',
+  altered: 'Several characters of the passphrase are other ones. Use another copy.',
+  undecodable: 'The file is no text in UTF-8 or UTF-16. Use another copy, saved as UTF-8.',
+});
+
+/** `kms-refused`: a key management service was given a wrapped secret that is not its own, was altered, or belongs to another keyring or slot. Implementations of {@link KeyManagement} throw it. */
+export class KeyManagementRefusedError extends CellsealError {
+  override readonly code = 'kms-refused';
+  constructor() {
+    super(
+      'The key management service does not unwrap this: another key wrapped it, it was altered, or it belongs to another keyring or slot.',
+    );
+  }
+}
+
 /** `key-state`: a key is not in a state that allows what was asked. */
 export class KeyStateError extends CellsealError {
   override readonly code = 'key-state';

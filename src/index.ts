@@ -50,6 +50,7 @@ export {
 } from './keyring/index.js';
 export type { MaybePromise } from './maybe.js';
 export type * from './ports/engine.js';
+export type * from './ports/key-management.js';
 export type * from './ports/keyring-store.js';
 export type { CellForm, TableLayout } from './ports/record-store.js';
 export {
