@@ -3,11 +3,10 @@
  *
  * @packageDocumentation
  */
-import { type Bytes, copyBytes, equalBytes, hex, isUint8Array } from '../bytes.js';
-import { InvalidCursorError, KeyringLimitError, StoreUnfitError } from '../errors.js';
+import { type Bytes, equalBytes, hex, isUint8Array } from '../bytes.js';
+import { InvalidCursorError, StoreUnfitError } from '../errors.js';
 import { keyTagOf } from '../key-tag.js';
 import type { JobWrite, QuarantineEntry } from '../ports/job-store.js';
-import type { KeyringStore, StoredKeyring } from '../ports/keyring-store.js';
 import type {
   Chunk,
   ChunkOutcome,
@@ -22,22 +21,7 @@ import type {
   TableLayout,
 } from '../ports/record-store.js';
 
-/** A keyring that is gone with the process. */
-export function memoryKeyring(): KeyringStore {
-  let newest: StoredKeyring | undefined;
-  return {
-    read(maxBytes) {
-      if (newest && newest.document.length > maxBytes)
-        throw new KeyringLimitError('A keyring document has at most 1 MiB.');
-      return newest && { ...newest, document: copyBytes(newest.document) };
-    },
-    write(next) {
-      if (next.revision !== (newest?.revision ?? 0) + 1) return false;
-      newest = { ...next, document: copyBytes(next.document) };
-      return true;
-    },
-  };
-}
+export { memoryKeyring } from './memory-keyring.js';
 
 /** A row as the application writes it: properties by the names of the definition. */
 export type MemoryRow = Readonly<Record<string, unknown>>;
