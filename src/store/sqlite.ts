@@ -1,5 +1,5 @@
 /**
- * Records in an SQLite file.
+ * Records, or a keyring, in an SQLite file.
  *
  * @packageDocumentation
  */
@@ -11,6 +11,7 @@ import { readPage, rereadRecords, swapRecords } from './sqlite/records.js';
 import { ROLL_BACK, guarded, inTransaction, tableName } from './sqlite/sql.js';
 
 export type { SqliteChanges, SqliteClient, SqliteStatement, SqliteValue } from './sqlite/client.js';
+export { type SqliteKeyringOptions, sqliteKeyring } from './sqlite/keyring.js';
 
 /** The options of {@link sqliteRecords}. */
 export interface SqliteOptions {

@@ -2,7 +2,7 @@ import { StoreUnfitError } from '../../errors.js';
 import type { JobWrite, QuarantineEntry } from '../../ports/job-store.js';
 import type { TableLayout } from '../../ports/record-store.js';
 import type { Row, SqliteClient } from './client.js';
-import { type SqlitePath, pathOf, quoted } from './sql.js';
+import { type SqlitePath, isTableThere, pathOf, quoted } from './sql.js';
 
 /** The job records and what jobs have in quarantine, in two tables that are made with the first write. */
 export class SqliteJobs {
@@ -38,14 +38,8 @@ export class SqliteJobs {
     );
   }
 
-  /** Reading makes no table: it may be in a transaction of somebody else's, or in a database that cannot be written. */
-  #isThere({ schema, name }: SqlitePath): boolean {
-    const sql = `SELECT 1 FROM ${quoted(schema)}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE`;
-    return this.#client.prepare(sql).all(name).length > 0;
-  }
-
   read(id: string): string | undefined {
-    if (!this.#isThere(this.#jobTable)) return undefined;
+    if (!isTableThere(this.#client, this.#jobTable)) return undefined;
     const [row] = this.#client.prepare(`SELECT record FROM ${this.#jobs} WHERE id = ?`).all(id);
     return row === undefined ? undefined : String((row as Row)['record']);
   }
@@ -73,7 +67,7 @@ export class SqliteJobs {
   }
 
   quarantined(id: string): QuarantineEntry[] {
-    if (!this.#isThere(this.#quarantineTable)) return [];
+    if (!isTableThere(this.#client, this.#quarantineTable)) return [];
     const rows = this.#client
       .prepare(`SELECT tbl, record, attribute, code FROM ${this.#quarantine} WHERE job = ?`)
       .all(id) as Row[];

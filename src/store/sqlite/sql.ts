@@ -36,6 +36,12 @@ export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 
+/** Asked before reading, which makes no table: it may be in somebody else's transaction, or in a database that cannot be written. */
+export function isTableThere(client: SqliteClient, { schema, name }: SqlitePath): boolean {
+  const sql = `SELECT 1 FROM ${quoted(schema)}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE`;
+  return client.prepare(sql).all(name).length > 0;
+}
+
 /** What a transaction's work gives to have it undone. */
 export const ROLL_BACK: unique symbol = Symbol('roll back');
 
