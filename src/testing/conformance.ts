@@ -4,7 +4,14 @@
  * @packageDocumentation
  */
 export type { ConformanceCase } from './conformance-case.js';
-export { type KeyringStoreSubject, keyringStoreCases } from './keyring-store-cases.js';
+export { type KeyManagementSubject, keyManagementCases } from './key-management-cases.js';
+export type {
+  KeyringStoreCasesOptions,
+  KeyringStoreMember,
+  KeyringStoreSubject,
+  OpenReadOnlyKeyring,
+} from './keyring-store/subject.js';
+export { keyringStoreCases, readOnlyKeyringCases } from './keyring-store-cases.js';
 export type {
   CaseColumn,
   CaseRow,

@@ -1,26 +1,30 @@
-import type { KeyringStore, StoredKeyring } from '../index.js';
+import type { KeyringStore } from '../index.js';
 import type { ConformanceCase } from './conformance-case.js';
+import { DOCUMENT_CASES } from './keyring-store/documents.js';
+import { assert } from './keyring-store/fixtures.js';
+import { PAGE_CASES } from './keyring-store/pages.js';
+import { PROCESS_CASES } from './keyring-store/processes.js';
+import { READ_ONLY_CASES } from './keyring-store/read-only.js';
+import { RESTORE_CASES } from './keyring-store/restores.js';
+import type {
+  KeyringCase,
+  KeyringStoreCasesOptions,
+  KeyringStoreMember,
+  KeyringStoreSubject,
+  MemberCase,
+  OpenReadOnlyKeyring,
+} from './keyring-store/subject.js';
+import { USAGE_CASES } from './keyring-store/usage.js';
 
-/** A keyring store to test. Every case gets one of its own, and it is empty. */
-export interface KeyringStoreSubject {
-  /** The store. */
-  readonly store: KeyringStore;
-  /** Gives another store over the same keyring, as another process would have it. Without it, `store` stands for both. */
-  another?(): KeyringStore;
-  /** Called when the case is over, however it ended. */
-  close?(): Promise<void>;
-}
-
-type Bytes = StoredKeyring['document'];
-
-interface Case {
-  readonly name: string;
-  test(store: KeyringStore, another: () => KeyringStore): Promise<void>;
-}
-
-const MIB = 1024 * 1024;
-const WRITERS = 8;
-const ROUNDS = 10;
+const MEMBERS: Readonly<Record<KeyringStoreMember, readonly KeyringCase[]>> = {
+  restore: RESTORE_CASES.map(
+    ofMember('restore', (store) => store.restore && ((next) => store.restore?.(next) ?? false)),
+  ),
+  pages: PAGE_CASES.map(ofMember('pages', ({ pages }) => pages)),
+  processes: PROCESS_CASES.map(ofMember('processes', ({ processes }) => processes)),
+  usage: USAGE_CASES.map(ofMember('usage', ({ usage }) => usage)),
+};
+const ALL = Object.keys(MEMBERS) as KeyringStoreMember[];
 
 /**
  * The cases that every keyring store passes. They need no particular test runner:
@@ -28,9 +32,19 @@ const ROUNDS = 10;
  * ```ts
  * for (const { name, run } of keyringStoreCases(open)) it(name, run);
  * ```
+ *
+ * What the store has beside `read` and `write` is named, and adds its cases: `{ members: ['restore', 'pages'] }`.
  */
-export function keyringStoreCases(open: () => Promise<KeyringStoreSubject>): readonly ConformanceCase[] {
-  return CASES.map(({ name, test }) => ({
+export function keyringStoreCases(
+  open: () => Promise<KeyringStoreSubject>,
+  { members = [] }: KeyringStoreCasesOptions = {},
+): readonly ConformanceCase[] {
+  const cases = [
+    ...DOCUMENT_CASES,
+    thereIs(members),
+    ...ALL.filter((member) => members.includes(member)).flatMap((member) => MEMBERS[member]),
+  ];
+  return cases.map(({ name, test }) => ({
     name,
     async run() {
       const subject = await open();
@@ -43,278 +57,49 @@ export function keyringStoreCases(open: () => Promise<KeyringStoreSubject>): rea
   }));
 }
 
-const CASES: readonly Case[] = [
-  {
-    name: 'gives nothing where nothing was written',
-    async test(store) {
-      assert((await store.read(MIB)) === undefined, 'An empty store gave something.');
-    },
-  },
-  {
-    name: 'writes the first revision',
-    async test(store) {
-      await writes(store, 1, text('first'));
-      await holds(store, 1, text('first'));
-    },
-  },
-  {
-    name: 'writes no second revision before the first',
-    async test(store) {
-      await refuses(store, 2, text('second'));
-      assert((await store.read(MIB)) === undefined, 'A refused write left something behind.');
-      await writes(store, 1, text('first'));
-      await holds(store, 1, text('first'));
-    },
-  },
-  {
-    name: 'puts the next revision in the place of the one before',
-    async test(store) {
-      await writes(store, 1, text('the first, which is longer'));
-      await writes(store, 2, text('second'));
-      await holds(store, 2, text('second'));
-      await writes(store, 3, text('the third, which is longer again'));
-      await holds(store, 3, text('the third, which is longer again'));
-    },
-  },
-  {
-    name: 'writes no revision twice',
-    async test(store) {
-      await writes(store, 1, text('first'));
-      await refuses(store, 1, text('another'));
-      await refuses(store, 1, text('first'));
-      await holds(store, 1, text('first'));
-    },
-  },
-  {
-    name: 'brings no older revision back',
-    async test(store) {
-      await writes(store, 1, text('first'));
-      await writes(store, 2, text('second'));
-      await refuses(store, 1, text('first'));
-      await refuses(store, 2, text('another'));
-      await holds(store, 2, text('second'));
-    },
-  },
-  {
-    name: 'skips no revision',
-    async test(store) {
-      await writes(store, 1, text('first'));
-      await refuses(store, 3, text('third'));
-      await holds(store, 1, text('first'));
-      await writes(store, 2, text('second'));
-      await holds(store, 2, text('second'));
-    },
-  },
-  {
-    name: 'counts on past nine, ninety-nine and beyond',
-    async test(store) {
-      for (let revision = 1; revision <= 101; revision++) {
-        await writes(store, revision, text(`revision ${revision}`));
-        if (revision % 10 < 2) await holds(store, revision, text(`revision ${revision}`));
+/** The cases of a keyring store that can only be read. `open` is given the document that it is to hold, or none. */
+export function readOnlyKeyringCases(open: OpenReadOnlyKeyring): readonly ConformanceCase[] {
+  return READ_ONLY_CASES.map(({ name, held, test }) => ({
+    name,
+    async run() {
+      const subject = await open(held);
+      try {
+        await test(subject.store);
+      } finally {
+        await subject.close?.();
       }
     },
-  },
-  {
-    name: 'gives a document back byte for byte, UTF-8 or not',
+  }));
+}
+
+/** What is not promised is not there: whoever finds it would use it, and nothing has tested it. */
+function thereIs(members: readonly KeyringStoreMember[]): KeyringCase {
+  return {
+    name: `has, beside read and write, ${members.length === 0 ? 'nothing' : `exactly ${members.join(', ')}`}`,
     async test(store) {
-      const document = Uint8Array.from({ length: 1024 }, (_, i) => (i < 512 ? i : 7 * i) & 0xff);
-      await writes(store, 1, document);
-      await holds(store, 1, document);
-    },
-  },
-  {
-    name: 'adds and drops no newline',
-    async test(store) {
-      for (const [i, end] of ['', '\n', '\r\n', '\n\n', ' ', '\0'].entries()) {
-        await writes(store, i + 1, text(`{}${end}`));
-        await holds(store, i + 1, text(`{}${end}`));
+      for (const member of ALL) {
+        const isThere = store[member] !== undefined;
+        assert(
+          isThere || !members.includes(member),
+          `The store has no \`${member}\`, though it is promised.`,
+        );
+        assert(!isThere || members.includes(member), `The store has \`${member}\`, which is not promised.`);
       }
     },
-  },
-  {
-    name: 'keeps a document of 1 MiB',
-    async test(store) {
-      const document = new Uint8Array(MIB).fill(0x78);
-      await writes(store, 1, document);
-      await holds(store, 1, document);
-    },
-  },
-  {
-    name: 'gives a document of exactly as many bytes as are allowed',
-    async test(store) {
-      await writes(store, 1, text('0123456789'));
-      const read = await store.read(10);
-      assert(read?.document.length === 10, 'A document of the allowed length was not given.');
-    },
-  },
-  {
-    name: 'refuses a document of more bytes than are allowed, with keyring-limit',
-    async test(store) {
-      await writes(store, 1, text('0123456789'));
-      const code = await codeOf(() => store.read(9));
-      assert(code === 'keyring-limit', `A document that is too long ended in ${String(code)}.`);
-      await holds(store, 1, text('0123456789'));
-    },
-  },
-  {
-    name: 'keeps what was written, whatever its writer does to the bytes afterwards',
-    async test(store) {
-      const document = text('first');
-      await writes(store, 1, document);
-      document.fill(0);
-      await holds(store, 1, text('first'));
-    },
-  },
-  {
-    name: 'keeps what was written, whatever a reader does to what it got',
-    async test(store) {
-      await writes(store, 1, text('first'));
-      const read = await store.read(MIB);
-      const found = read?.document;
-      read?.document.fill(0);
-      await holds(store, 1, text('first'));
-      assert(found?.every((byte) => byte === 0) === true, 'What was read changed under its reader.');
-    },
-  },
-  {
-    name: 'writes a part of a larger buffer and no more',
-    async test(store) {
-      await writes(store, 1, text('before the document after').subarray(11, 19));
-      await holds(store, 1, text('document'));
-    },
-  },
-  {
-    name: 'lets exactly one of many write the first revision',
-    async test(store, another) {
-      await race([store, ...others(another)], 1);
-    },
-  },
-  {
-    name: 'lets exactly one of many write each revision',
-    async test(store, another) {
-      const stores = [store, ...others(another)];
-      for (let revision = 1; revision <= ROUNDS; revision++) await race(stores, revision);
-    },
-  },
-  {
-    name: 'shows to others what one has written',
-    async test(store, another) {
-      const second = another();
-      await writes(store, 1, text('first'));
-      await holds(second, 1, text('first'));
-      await writes(second, 2, text('second'));
-      await holds(store, 2, text('second'));
-      await holds(another(), 2, text('second'));
-    },
-  },
-  {
-    name: 'refuses who has not seen what another wrote',
-    async test(store, another) {
-      const second = another();
-      await writes(store, 1, text('first'));
-      await holds(second, 1, text('first'));
-      await writes(store, 2, text('second'));
-      await refuses(second, 2, text('another second'));
-      await refuses(second, 1, text('another first'));
-      await holds(second, 2, text('second'));
-    },
-  },
-  {
-    name: 'gives whole documents beside a writer, and never one older than before',
-    async test(store, another) {
-      let isWriting = true;
-      const readers = [store, another(), another()].map(async (reader) => {
-        let seen = 0;
-        while (isWriting) {
-          const read = await reader.read(MIB);
-          await turn();
-          if (!read) {
-            assert(seen === 0, 'A document that was there is gone.');
-            continue;
-          }
-          assert(read.revision >= seen, 'A reader went back to an older revision.');
-          assert(equal(read.document, filled(read.revision)), 'A reader got parts of two documents.');
-          seen = read.revision;
-        }
-      });
-      const writing = (async () => {
-        for (let revision = 1; revision <= 4 * ROUNDS; revision++) {
-          await writes(store, revision, filled(revision));
-          await turn();
-        }
-      })().finally(() => {
-        isWriting = false;
-      });
-      await Promise.all([writing, ...readers]);
-      await holds(store, 4 * ROUNDS, filled(4 * ROUNDS));
-    },
-  },
-];
-
-/** Others over the same keyring, as many as race. */
-function others(another: () => KeyringStore): KeyringStore[] {
-  return Array.from({ length: WRITERS - 1 }, another);
+  };
 }
 
-/** All write one revision at once: one succeeds, and it is its document that stays. */
-async function race(stores: readonly KeyringStore[], revision: number): Promise<void> {
-  const documents = stores.map((_, writer) => text(`revision ${revision} by writer ${writer}`));
-  const wrote = await Promise.all(
-    stores.map(async (store, writer) => store.write({ revision, document: documents[writer] as Bytes })),
-  );
-  assert(
-    wrote.every((did) => did === true || did === false),
-    'write gave neither true nor false.',
-  );
-  const winners = wrote.flatMap((did, writer) => (did ? [writer] : []));
-  assert(winners.length === 1, `Of ${stores.length} writers of one revision, ${winners.length} succeeded.`);
-  for (const store of stores) await holds(store, revision, documents[winners[0] as number] as Bytes);
-}
-
-async function writes(store: KeyringStore, revision: number, document: Bytes): Promise<void> {
-  const did = await store.write({ revision, document });
-  assert(did === true, `Revision ${revision} was not written, though it was the next one.`);
-}
-
-async function refuses(store: KeyringStore, revision: number, document: Bytes): Promise<void> {
-  const did = await store.write({ revision, document });
-  assert(did === false, `Revision ${revision} was written, though it was not the next one.`);
-}
-
-async function holds(store: KeyringStore, revision: number, document: Bytes): Promise<void> {
-  const read = await store.read(MIB);
-  assert(read !== undefined, `Revision ${revision} is not there.`);
-  assert(read?.revision === revision, `Revision ${read?.revision} was read, not ${revision}.`);
-  assert(equal(read.document, document), `The document of revision ${revision} has other bytes.`);
-}
-
-/** A document that only one revision has, of a length that only it has. */
-function filled(revision: number): Bytes {
-  return new Uint8Array(200_000 - 1000 * revision).fill(revision);
-}
-
-function text(content: string): Bytes {
-  return Uint8Array.from(content, (character) => character.charCodeAt(0));
-}
-
-function equal(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
-}
-
-/** Lets others go on, timers and input too, where the store answers at once. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
-}
-
-async function codeOf(work: () => unknown): Promise<unknown> {
-  try {
-    await work();
-    return 'success';
-  } catch (error) {
-    return (error as { code?: unknown }).code;
-  }
-}
-
-function assert(condition: boolean, fault: string): asserts condition {
-  if (!condition) throw new Error(fault);
+function ofMember<Member extends KeyringStoreMember>(
+  member: Member,
+  of: (store: KeyringStore) => KeyringStore[Member],
+): (one: MemberCase<Member>) => KeyringCase {
+  const memberOf = (store: KeyringStore): NonNullable<KeyringStore[Member]> => {
+    const found = of(store);
+    if (found == null) throw new Error(`The store has no \`${member}\`, though it is promised.`);
+    return found;
+  };
+  return ({ name, test }) => ({
+    name,
+    test: async (store, another) => test(memberOf(store), () => memberOf(another()), store),
+  });
 }

@@ -1,0 +1,3 @@
+// What the example of testKeyring takes for granted.
+export { memoryKeyring } from 'cellseal/memory';
+export { testKeyring } from 'cellseal/testing';
