@@ -17,9 +17,7 @@ import type {
 import { USAGE_CASES } from './keyring-store/usage.js';
 
 const MEMBERS: Readonly<Record<KeyringStoreMember, readonly KeyringCase[]>> = {
-  restore: RESTORE_CASES.map(
-    ofMember('restore', (store) => store.restore && ((next) => store.restore?.(next) ?? false)),
-  ),
+  restore: RESTORE_CASES.map(ofMember('restore', (store) => store.restore?.bind(store))),
   pages: PAGE_CASES.map(ofMember('pages', ({ pages }) => pages)),
   processes: PROCESS_CASES.map(ofMember('processes', ({ processes }) => processes)),
   usage: USAGE_CASES.map(ofMember('usage', ({ usage }) => usage)),

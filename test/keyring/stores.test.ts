@@ -4,9 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { KeyringStore, StoredKeyring } from '../../src/ports/keyring-store.js';
+import { environmentKeyring } from '../../src/store/environment-keyring.js';
 import { fileKeyring } from '../../src/store/file-keyring.js';
 import { memoryKeyring } from '../../src/store/memory.js';
-import { type KeyringStoreSubject, keyringStoreCases } from '../../src/testing/conformance.js';
+import { sqliteKeyring } from '../../src/store/sqlite.js';
+import {
+  type KeyringStoreSubject,
+  type OpenReadOnlyKeyring,
+  keyringStoreCases,
+  readOnlyKeyringCases,
+} from '../../src/testing/conformance.js';
+import { type Connection, DRIVERS, type Driver } from '../stores/sqlite-drivers.js';
+
+const EVERYTHING = { members: ['restore', 'pages', 'processes', 'usage'] } as const;
 
 async function openMemory(): Promise<KeyringStoreSubject> {
   const store = memoryKeyring();
@@ -23,11 +33,51 @@ async function openFiles(): Promise<KeyringStoreSubject> {
   };
 }
 
-describe.each([
+/** A file, and a connection of its own for every store. */
+function openSqlite(driver: Driver, journal: string, table?: string): () => Promise<KeyringStoreSubject> {
+  return async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cellseal-keyring-'));
+    const connections: Connection[] = [];
+    const another = (): KeyringStore => {
+      const connection = driver.open(join(folder, 'keyring.db'));
+      connection.exec('PRAGMA busy_timeout = 5000');
+      connection.exec(`PRAGMA journal_mode = ${journal}`);
+      connections.push(connection);
+      return sqliteKeyring(connection, table === undefined ? {} : { table });
+    };
+    return {
+      store: another(),
+      another,
+      async close() {
+        for (const connection of connections) connection.close();
+        rmSync(folder, { recursive: true });
+      },
+    };
+  };
+}
+
+const STORES: readonly (readonly [name: string, open: () => Promise<KeyringStoreSubject>])[] = [
   ['memoryKeyring', openMemory],
   ['fileKeyring', openFiles],
-])('%s', (_, open) => {
-  for (const { name, run } of keyringStoreCases(open)) it(name, run);
+  ...DRIVERS.flatMap((driver) => [
+    [`sqliteKeyring over ${driver.name}, write-ahead log`, openSqlite(driver, 'WAL')] as const,
+    [
+      `sqliteKeyring over ${driver.name}, rollback journal, a table of another name`,
+      openSqlite(driver, 'DELETE', 'main.an "odd" keyring; --'),
+    ] as const,
+  ]),
+];
+
+describe.each(STORES)('%s', (_, open) => {
+  for (const { name, run } of keyringStoreCases(open, EVERYTHING)) it(name, run);
+});
+
+describe('environmentKeyring', () => {
+  const open: OpenReadOnlyKeyring = (held) => {
+    const text = held && Buffer.from(held.document).toString('latin1');
+    return { store: environmentKeyring('KEYRING', { OTHER: '{}', ...(text ? { KEYRING: text } : {}) }) };
+  };
+  for (const { name, run } of readOnlyKeyringCases(open)) it(name, run);
 });
 
 describe('keyringStoreCases', () => {
@@ -199,7 +249,8 @@ describe('keyringStoreCases', () => {
   });
 
   it('gives every case a name of its own', () => {
-    const names = keyringStoreCases(openMemory).map(({ name }) => name);
+    const cases = [...keyringStoreCases(openMemory, EVERYTHING), ...readOnlyKeyringCases(openMemory)];
+    const names = cases.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
   });
 });
