@@ -167,11 +167,11 @@ export const PAGE_CASES: readonly MemberCase<'pages'>[] = [
           await turn();
         }
       })();
-      const writing = Promise.all(writers.map(async (writer, i) => writer.write(nameOf(i), page(i))));
-      await writing.finally(() => {
+      const written = writers.map(async (writer, i) => writer.write(nameOf(i), page(i)));
+      const writing = Promise.all(written).finally(() => {
         isWriting = false;
       });
-      await reading;
+      await Promise.all([writing, reading]);
       for (const i of writers.keys()) await has(pages, nameOf(i), page(i));
     },
   },

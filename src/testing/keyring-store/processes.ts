@@ -161,11 +161,10 @@ export const PROCESS_CASES: readonly MemberCase<'processes'>[] = [
           await processes.announce({ id: FIRST, entry: entries[i % 3] as string });
           await turn();
         }
-      })();
-      await writing.finally(() => {
+      })().finally(() => {
         isWriting = false;
       });
-      await reading;
+      await Promise.all([writing, reading]);
     },
   },
 ];
