@@ -11,15 +11,6 @@ import {
   keyTagOf,
 } from '../index.js';
 
-/** What is wrong with an attribute of a row: why it is not sealed, or the code of the error with which its cell is refused. */
-export type SealFault =
-  | 'missing'
-  | 'no cell'
-  | 'a cell as text, though its form is binary'
-  | 'a cell as bytes, though its form is text'
-  | 'null, though its nulls are hidden'
-  | CellRefusedError['code'];
-
 /** What {@link expectSealed} and {@link expectOpens} take besides. */
 export interface ExpectSealedOptions {
   /** Every encrypted attribute must be there, in every row. Default: `false`, one that was not selected is not looked at. */
@@ -34,8 +25,8 @@ export class NotSealedError extends Error {
   readonly table: string;
   /** The attributes that are not as they should be, each once. */
   readonly columns: readonly string[];
-  /** For each of them, in the same order, what is wrong with it in the first row that shows it. */
-  readonly faults: readonly SealFault[];
+  /** For each of them, in the same order, what is wrong in the first row that shows it: a few words, or the code of the error with which its cell was refused. */
+  readonly faults: readonly string[];
   /** Which of the rows are concerned, counted from 0. */
   readonly rows: readonly number[];
 
@@ -59,7 +50,7 @@ export class NotSealedError extends Error {
 interface Found {
   readonly row: number;
   readonly column: string;
-  readonly fault: SealFault;
+  readonly fault: string;
 }
 
 /** A value that stands in a row for an attribute. */
@@ -74,7 +65,7 @@ const ROWS_TOLD = 5;
 /**
  * Throws unless every encrypted attribute that a row has is a cell, in the attribute's stored form: for rows as the
  * database gives them, and for any test runner. Takes one row, or an array of them. A null stays a null, unless the
- * attribute hides its nulls. An attribute is looked for under its name and, where that is not there, its column's.
+ * attribute hides its nulls. An attribute is looked for under its name and under its column's.
  *
  * Nothing is decrypted, so this needs no key, and proves no more than the form: {@link expectOpens} does. No row, a row
  * without any of the attributes, and nothing but nulls prove nothing, and are errors.
@@ -133,13 +124,15 @@ function storedIn({ name, layout }: Table, rows: unknown, { whole = false }: Exp
   const list = listOf(rows);
   if (list.length === 0) throw new NotSealedError(name, 'there is no row, which proves nothing');
   return list.flatMap((fields, row) => {
-    const stored = layout.cells.map(({ attribute, column }) => ({
-      row,
-      column: attribute,
-      value: valueIn(fields, attribute, column),
-    }));
-    const present = stored.filter(({ value }) => value !== undefined);
-    if (present.length > 0) return whole ? stored : present;
+    const stored = layout.cells.flatMap(({ attribute, column }) => {
+      // A column may be called like another attribute: then that is what stands there.
+      const isOwn = column !== attribute && layout.cells.every((other) => other.attribute !== column);
+      const values = [attribute, ...(isOwn ? [column] : [])].map((property) => valueIn(fields, property));
+      const present = values.filter((value) => value !== undefined);
+      const all = present.length > 0 || !whole ? present : [undefined];
+      return all.map((value) => ({ row, column: attribute, value }));
+    });
+    if (stored.some(({ value }) => value !== undefined)) return stored;
     throw new NotSealedError(name, `row ${row} has none of the encrypted attributes, which proves nothing`);
   });
 }
@@ -149,17 +142,18 @@ function listOf(rows: unknown): readonly unknown[] {
   return Array.isArray(rows) ? rows : [rows];
 }
 
-function valueIn(fields: unknown, ...names: readonly string[]): unknown {
-  if (typeof fields !== 'object' || fields === null) return undefined;
-  const name = names.find((one) => Object.hasOwn(fields, one) && Reflect.get(fields, one) !== undefined);
-  return name === undefined ? undefined : Reflect.get(fields, name);
+function valueIn(fields: unknown, property: string): unknown {
+  const isThere = typeof fields === 'object' && fields !== null && Object.hasOwn(fields, property);
+  return isThere ? Reflect.get(fields, property) : undefined;
 }
 
 function idOf({ key }: TableLayout, fields: unknown): object {
-  return Object.fromEntries(key.map(({ name, column }) => [name, valueIn(fields, name, column)]));
+  return Object.fromEntries(
+    key.map(({ name, column }) => [name, valueIn(fields, name) ?? valueIn(fields, column)]),
+  );
 }
 
-function faultOf({ encrypt, layout }: Table, column: string, stored: unknown): SealFault | undefined {
+function faultOf({ encrypt, layout }: Table, column: string, stored: unknown): string | undefined {
   if (stored === null)
     return encrypt[column]?.spec.hideNull ? 'null, though its nulls are hidden' : undefined;
   const form = layout.cells.find(({ attribute }) => attribute === column)?.form;

@@ -1,6 +1,5 @@
 import {
   type Bytes,
-  InvalidPassphraseError,
   type KeyManagement,
   type KeyManagementContext,
   KeyManagementRefusedError,
@@ -36,12 +35,12 @@ const MAX_NAME_CHARACTERS = 400;
  * slot id as additional data. It passes `keyManagementCases`, counts its calls, and can be told to be down. Never
  * protect anything with it: whoever can read this process has its key.
  *
- * @throws InvalidPassphraseError if `key` has not 32 bytes; RangeError if `name` is too long.
+ * @throws RangeError if `key` has not 32 bytes, or `name` is too long.
  */
 export function fakeKeyManagement(options: FakeKeyManagementOptions = {}): FakeKeyManagement {
   const { subtle } = globalThis.crypto;
   const { key = randomBytes(KEY_BYTES), name = 'for tests only' } = options;
-  if (key.length !== KEY_BYTES) throw new InvalidPassphraseError('The key of a fake has exactly 32 bytes.');
+  if (key.length !== KEY_BYTES) throw new RangeError('The key of a fake has exactly 32 bytes.');
   if (name.length > MAX_NAME_CHARACTERS)
     throw new RangeError('The name of a fake has at most 400 characters.');
   const imported = subtle.importKey('raw', new Uint8Array(key), 'AES-GCM', false, ['encrypt', 'decrypt']);

@@ -7,7 +7,6 @@
 export {
   type ExpectSealedOptions,
   NotSealedError,
-  type SealFault,
   expectOpens,
   expectSealed,
 } from './expect-sealed.js';
