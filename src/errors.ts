@@ -372,6 +372,101 @@ export class InvalidPassphraseError extends CellsealError {
   }
 }
 
+/** `keyring-rekeyed`: the stored keyring stands under another root key, and the slot with which this process opened it is not there any more. */
+export class KeyringRekeyedError extends CellsealError {
+  override readonly code = 'keyring-rekeyed';
+  /** @internal */
+  constructor() {
+    super(
+      'The stored keyring is under another root key: changeKey was called elsewhere and dropped the secret that this process was opened with, or the document is forged. What was read before still decrypts. Give the new secret: refreshKeyring(keyring, { passphrase }).',
+    );
+  }
+}
+
+/** `keyring-stale`: the keyring has not been read for longer than `maxStaleMs`, and reading it failed: nothing is encrypted. */
+export class KeyringStaleError extends CellsealError {
+  override readonly code = 'keyring-stale';
+  /** @internal */
+  constructor() {
+    super(
+      'The keyring has not been read for longer than maxStaleMs, and could not be read now: its keys may have been replaced, so nothing is encrypted. Decrypting goes on. Bring its store back.',
+    );
+  }
+}
+
+/** `keyring-closed`: `closeKeyring` was called. */
+export class KeyringClosedError extends CellsealError {
+  override readonly code = 'keyring-closed';
+  /** @internal */
+  constructor() {
+    super('The keyring was closed with closeKeyring. Open it again.');
+  }
+}
+
+/** `last-slot`: without this slot nothing would open the keyring. */
+export class LastSlotError extends CellsealError {
+  override readonly code = 'last-slot';
+  /** @internal */
+  constructor() {
+    super('This is the only slot: without it nobody could open the keyring again. Add another one first.');
+  }
+}
+
+/** `unknown-slot`: there is no slot with this id. */
+export class UnknownSlotError extends CellsealError {
+  override readonly code = 'unknown-slot';
+  /** The id that was asked for. */
+  declare readonly slotId: string;
+  /** @internal */
+  constructor(slotId: string) {
+    super('The keyring has no slot with this id. listSlots shows them.', { slotId });
+  }
+}
+
+/** `key-change-under-way`: a change of the key has begun and is not finished. One at a time. */
+export class KeyChangeUnderWayError extends CellsealError {
+  override readonly code = 'key-change-under-way';
+  /** When it began, ISO 8601. */
+  declare readonly startedAt: string;
+  /** @internal */
+  constructor(startedAt: string) {
+    super(
+      'A change of the key is under way. To go on with it, call changeKey with the secret that it was begun with; then rotate, count, and call finishKeyChange.',
+      { startedAt },
+    );
+  }
+}
+
+/** `not-acknowledged`: processes that use the keyring have not read it in time. Nothing was undone. */
+export class NotAcknowledgedError extends CellsealError {
+  override readonly code = 'not-acknowledged';
+  /** The revision that they should have read. */
+  declare readonly revision: number;
+  /** What they call themselves, with the revision that each has read. */
+  declare readonly waitingFor: readonly string[];
+  /** @internal */
+  constructor(revision: number, waitingFor: readonly string[]) {
+    super(
+      'Processes that use this keyring have not read its newest revision. See that they run and reach its store; strike off with forgetProcess those that are gone for good. Then ask again.',
+      { revision, waitingFor },
+    );
+  }
+}
+
+/** `key-exhausted`: the key has sealed as many cells as `maxCellsPerKey` allows. */
+export class KeyExhaustedError extends CellsealError {
+  override readonly code = 'key-exhausted';
+  /** The limit. */
+  declare readonly maxCells: number;
+  /** @internal */
+  constructor(maxCells: number, where: Where = {}) {
+    super(
+      'The key has sealed as many cells as maxCellsPerKey allows. Add a key, make it active, and rotate.',
+      { ...where, maxCells },
+    );
+  }
+}
+
 /** `passphrase-damaged`: a generated passphrase whose check characters do not agree. Nothing was derived. */
 export class PassphraseDamagedError extends CellsealError {
   override readonly code = 'passphrase-damaged';
@@ -401,12 +496,24 @@ const DAMAGES: Readonly<Record<PassphraseDamage, string>> = Object.freeze({
     'The passphrase was read in one encoding and saved in another, which made other characters of it. Use another copy, saved as UTF-8.',
   truncated: 'The passphrase is cut off: characters are missing. Use another copy.',
   lengthened: 'There is more here than the passphrase. Remove what was added, or use another copy.',
-  substituted: 'One character of the passphrase is another one. Compare it with another copy.',
+  substituted: 'One character or word of the passphrase is another one. Compare it with another copy.',
   swapped:
     'Two neighbouring characters or words of the passphrase have changed places. Compare it with another copy.',
-  altered: 'Several characters of the passphrase are other ones. Use another copy.',
-  undecodable: 'The file is no text in UTF-8 or UTF-16. Use another copy, saved as UTF-8.',
+  altered: 'Several characters or words of the passphrase are other ones. Use another copy.',
+  undecodable:
+    'The file is no text in UTF-8, nor in UTF-16 with a byte order mark. Save it again as UTF-8 where it still can be read, or use another copy.',
 });
+
+/** `passphrase-file-exists`: there is a file under this name already, and it was not to be overwritten. */
+export class PassphraseFileExistsError extends CellsealError {
+  override readonly code = 'passphrase-file-exists';
+  /** @internal */
+  constructor() {
+    super(
+      'There is a file under this name already: it may hold the only copy of another passphrase. Choose another name, or say overwrite: true.',
+    );
+  }
+}
 
 /** `kms-refused`: a key management service was given a wrapped secret that is not its own, was altered, or belongs to another keyring or slot. Implementations of {@link KeyManagement} throw it. */
 export class KeyManagementRefusedError extends CellsealError {

@@ -35,6 +35,8 @@ export function maxCellBytes(mode: Mode, framedBytes: number): number {
 
 /** Cells sealed under one salt, all scopes counted together (docs/format.md §3: B in the collision bound). */
 export const CELLS_PER_SALT = 2 ** 16;
+/** Cells under one data key (docs/format.md §3): a keyring's policy may ask for fewer. */
+export const MAX_CELLS_PER_KEY = 2 ** 48;
 /** Derived cell keys held by one keyring. */
 export const CELL_KEY_CACHE_ENTRIES = 4096;
 
@@ -44,11 +46,40 @@ export const DEFAULT_ITERATIONS = 250_000;
 export const MIN_ITERATIONS = 1_000;
 export const MAX_ITERATIONS = 10_000_000;
 export const MAX_PASSPHRASE_BYTES = KIB;
+/** A passphrase with a note beside it; what is longer is no passphrase file. */
+export const MAX_PASSPHRASE_FILE_BYTES = 16 * KIB;
 export const MAX_SLOTS = 16;
 export const MAX_KEYRING_BYTES = MIB;
 export const MAX_ID_CHARACTERS = 64;
+/** A slot's label, in UTF-16 units. */
+export const MAX_LABEL_CHARACTERS = 128;
+/** What a key management service calls its key. */
+export const MAX_KEY_NAME_CHARACTERS = 512;
+/** A slot's secret as a key management service wrapped it. */
+export const MAX_WRAPPED_SECRET_BYTES = 8 * KIB;
+/** Pages of tenants' keys. A page is written in two once it is over the first, and is never over the second. */
+export const MAX_PAGES = 4_096;
+export const PAGE_SPLIT_BYTES = 256 * KIB;
+export const MAX_PAGE_BYTES = MIB;
+/** Tenants fall into this many buckets by a hash; a page holds a range of them. */
+export const MAX_PAGE_BUCKETS = 2 ** 16;
+/** A payload that would be longer has its tenants' keys moved into pages, where the store has any. */
+export const SPILL_BYTES = 256 * KIB;
+/** Pages, and unwrapped data keys, held in memory. */
+export const PAGE_CACHE_ENTRIES = 64;
+export const DATA_KEY_CACHE_ENTRIES = 4_096;
 /** A keyring that meets an unknown key id reloads at most this often; who asks sooner waits. */
 export const MIN_RELOAD_INTERVAL_MS = 1_000;
+
+/** A keyring exported in one piece, its pages included. */
+export const MAX_ARCHIVE_BYTES = 256 * MIB;
+/** How often a watched keyring is read. */
+export const DEFAULT_WATCH_INTERVAL_MS = 30_000;
+export const MIN_WATCH_INTERVAL_MS = 100;
+/** How long a change waits for other processes to read it. */
+export const DEFAULT_ACKNOWLEDGEMENT_MS = 60_000;
+/** What a process writes down of itself. */
+export const MAX_PROCESS_ENTRY_CHARACTERS = KIB;
 
 /** Records encrypted or decrypted side by side by the functions that take many. */
 export const DEFAULT_CONCURRENCY = 32;

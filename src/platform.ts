@@ -10,7 +10,7 @@ export function platformRandom(bytes: number): Bytes {
 export const systemClock: Clock = Object.freeze({
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: (ms: number, signal?: StopSignal) =>
+  sleep: (ms: number, signal?: StopSignal, options?: { readonly isIdle?: boolean }) =>
     new Promise<void>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const abort = (): void => {
@@ -21,6 +21,8 @@ export const systemClock: Clock = Object.freeze({
         signal?.removeEventListener('abort', abort);
         resolve();
       }, ms);
+      // A number in browsers, which have no process to keep alive.
+      if (options?.isIdle && typeof timer === 'object') timer.unref();
       signal?.addEventListener('abort', abort, { once: true });
     }),
 });

@@ -53,6 +53,11 @@ export class CellKeys {
     return this.#salt;
   }
 
+  /** Forgets every key. */
+  clear(): void {
+    this.#warm.clear();
+  }
+
   /** Does `work` with the cell key; keeps the key if the work succeeds. */
   use<T>(
     dataKey: DataKey,

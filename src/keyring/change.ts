@@ -5,15 +5,18 @@ import {
   InvalidContextError,
   KeyInUseError,
   KeyStateError,
-  KeyringDamagedError,
   KeyringLimitError,
   UnknownKeyError,
 } from '../errors.js';
 import { type Census, assertCurrentCensus } from './census.js';
-import type { KeyEntry, KeyringDocument } from './document.js';
+import type { KeyringDocument } from './document.js';
+import type { Environment } from './environment.js';
+import type { KeyEntry } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
-import { keyIdOf, makeKey, tenantId } from './keys.js';
-import { Roster } from './roster.js';
+import { type RootKeys, keyIdOf, makeKey, tenantId } from './keys.js';
+import { type KeyringPolicy, assertPolicy } from './policy.js';
+import { KeyNames, Roster } from './roster.js';
+import type { UnlockSecret } from './slots.js';
 import { KEY_STATES, type KeyKind, type KeyState } from './states.js';
 
 /** Two index keys share a token prefix by chance once in 2^40: more than a few tries mean a broken random source. */
@@ -41,20 +44,56 @@ export interface KeyInfo {
   readonly createdAt: Date;
 }
 
-/** All keys of the keyring as this process has read it, in the order in which they were added. No secrets. */
+/**
+ * The keys of the keyring as this process has read it, in the order in which they were added. No secrets. In a keyring
+ * with so many tenants that their keys stand in pages, these are the keys that all tenants share:
+ * {@link listTenantKeys} gives those of one tenant, wherever they stand.
+ */
 export function listKeys(keyring: Keyring): readonly KeyInfo[] {
-  return openedOf(keyring).document.keys.map((entry) => ({
+  return openedOf(keyring).document.keys.map(keyInfo);
+}
+
+/** A tenant's own keys, in the order in which they were added. No secrets. */
+export async function listTenantKeys(keyring: Keyring, tenant: ContextPart): Promise<readonly KeyInfo[]> {
+  return (await openedOf(keyring).keysOf(ownTenant(tenant))).map(keyInfo);
+}
+
+/** A key without what is secret. */
+export function keyInfo(entry: KeyEntry): KeyInfo {
+  return {
     keyId: keyIdOf(entry),
     kind: entry.kind,
     tenant: ownTenant(entry.tenant),
     state: entry.state,
     createdAt: new Date(entry.createdAt),
-  }));
+  };
 }
 
-/** Reads the keyring again. What changed is used from then on. */
-export async function refreshKeyring(keyring: Keyring): Promise<void> {
-  await openedOf(keyring).refresh();
+/**
+ * Reads the keyring again. What changed is used from then on.
+ *
+ * Where `changeKey` has replaced the root key in another process and has kept the slot that this one was opened with,
+ * it is followed as it is. Where it has dropped it, give the new secret.
+ *
+ * @throws KeyringRekeyedError if the root key was changed and no secret was given; WrongSecretError if the one that was given opens no slot.
+ * @throws KeyringRolledBackError if the store gives an older document than this process has seen, or another one of the same revision.
+ * @throws KeyringDamagedError, KeyringNotFoundError, and whatever the store throws. What was read before is used on.
+ */
+export async function refreshKeyring(keyring: Keyring, secret?: UnlockSecret): Promise<void> {
+  await openedOf(keyring).refresh(secret);
+}
+
+/**
+ * Sets rules that hold for every process that uses the keyring, once it has read it. What is not named stays as it was;
+ * `undefined` takes a rule away.
+ *
+ * @throws KeyringLimitError if a rule is out of bounds; KeyringConflictError.
+ */
+export async function setPolicy(keyring: Keyring, policy: KeyringPolicy): Promise<void> {
+  assertPolicy(policy);
+  await openedOf(keyring).change('document', (document) => ({
+    policy: { ...document.policy, ...policy },
+  }));
 }
 
 /**
@@ -70,20 +109,47 @@ export async function refreshKeyring(keyring: Keyring): Promise<void> {
 export async function addKey(keyring: Keyring, options: AddKeyOptions = {}): Promise<string> {
   const { kind = 'data' } = options;
   const tenant = ownTenant(options.tenant);
-  if (tenant !== undefined && typeof tenant !== 'bigint' && tenant.length === 0) {
-    throw new InvalidContextError('A tenant is empty: leave it out for a key that all tenants share.');
-  }
-  if (tenant !== undefined) assertScopeFits(encodeContext('scope', { tenant, table: 't' }));
+  if (tenant !== undefined) assertTenant(tenant);
   const opened = openedOf(keyring);
   let keyId = '';
-  await opened.change(async (document) => {
-    const entry = await distinctKey(document, () =>
-      makeKey(opened.environment, opened.root, document.keyringId, kind, tenant, 'pre-active'),
-    );
+  await opened.change(tenant === undefined ? 'document' : { tenants: [tenant] }, async (document) => {
+    const { environment, root } = opened;
+    const names = new KeyNames(document.keys);
+    const entry = await newKey(environment, root, document, names, kind, tenant, 'pre-active');
     keyId = keyIdOf(entry);
     return { keys: [...document.keys, entry] };
   });
   return keyId;
+}
+
+/**
+ * Gives tenants keys of their own, a data key and an index key each, active from the next cell on; in one change, for
+ * as many tenants as there are to add. Tenants that have an active key of a kind keep it. What they have under shared
+ * keys still decrypts; a rotation brings it under their own. A process that has not read the keyring yet goes on
+ * writing under the shared key, and reads it again when it meets a cell under the new one.
+ *
+ * Name tenants as `tenantOf(table, tenant)` gives them.
+ *
+ * @throws InvalidContextError if a tenant is empty, ill-formed or too long for a key derivation.
+ * @throws KeyringConflictError if somebody else changed the keyring at the same moment; nothing was added.
+ */
+export async function addTenants(keyring: Keyring, tenants: readonly ContextPart[]): Promise<void> {
+  const own = tenants.map((tenant) => ownTenant(tenant) as ContextPart);
+  for (const tenant of own) assertTenant(tenant);
+  const opened = openedOf(keyring);
+  await opened.change({ tenants: own }, async (document) => {
+    const { environment, root } = opened;
+    const roster = new Roster(document.keys);
+    const names = new KeyNames(document.keys);
+    const added: KeyEntry[] = [];
+    for (const tenant of new Map(own.map((tenant) => [tenantId(tenant), tenant])).values()) {
+      for (const kind of ['data', 'index'] as const) {
+        if (roster.active(kind, tenant)) continue;
+        added.push(await newKey(environment, root, document, names, kind, tenant, 'active'));
+      }
+    }
+    return added.length === 0 ? undefined : { keys: [...document.keys, ...added] };
+  });
 }
 
 /**
@@ -93,13 +159,19 @@ export async function addKey(keyring: Keyring, options: AddKeyOptions = {}): Pro
  * @throws UnknownKeyError, KeyStateError, KeyringConflictError.
  */
 export async function activateKey(keyring: Keyring, keyId: string): Promise<void> {
-  await openedOf(keyring).change((document) => {
+  await openedOf(keyring).change({ keyId }, (document) => {
     const chosen = entryOf(document, keyId);
     if (!KEY_STATES[chosen.state].canActivate) {
       throw new KeyStateError('Only a pre-active or deactivated key can be made active.', {
         keyId,
         state: chosen.state,
       });
+    }
+    if (document.change && chosen.addedIn < document.change.revision) {
+      throw new KeyStateError(
+        'The key is being replaced by changeKey, because old copies of it may have leaked: it is not made active again.',
+        { keyId, state: chosen.state },
+      );
     }
     const isPredecessor = (entry: KeyEntry): boolean =>
       entry.state === 'active' &&
@@ -122,7 +194,7 @@ export async function activateKey(keyring: Keyring, keyId: string): Promise<void
  * @throws UnknownKeyError, KeyStateError (only a deactivated or compromised key can be suspended), KeyringConflictError.
  */
 export async function suspendKey(keyring: Keyring, keyId: string, census: Census): Promise<void> {
-  await openedOf(keyring).change((document) => {
+  await openedOf(keyring).change({ keyId }, (document) => {
     const chosen = entryOf(document, keyId);
     assertCurrentCensus(census, document.keyringId, document.revision);
     if (!KEY_STATES[chosen.state].canSuspend) {
@@ -152,13 +224,20 @@ export async function suspendKey(keyring: Keyring, keyId: string, census: Census
  * @throws UnknownKeyError, KeyStateError if it is not suspended, KeyringConflictError.
  */
 export async function resumeKey(keyring: Keyring, keyId: string): Promise<void> {
-  await openedOf(keyring).change((document) => {
+  await openedOf(keyring).change({ keyId }, (document) => {
     const chosen = entryOf(document, keyId);
     if (chosen.state !== 'suspended') {
       throw new KeyStateError('Only a suspended key can be resumed.', { keyId, state: chosen.state });
     }
     return { keys: withState(document, chosen, 'deactivated') };
   });
+}
+
+function assertTenant(tenant: ContextPart): void {
+  if (typeof tenant !== 'bigint' && tenant.length === 0) {
+    throw new InvalidContextError('A tenant is empty: leave it out for a key that all tenants share.');
+  }
+  assertScopeFits(encodeContext('scope', { tenant, table: 't' }));
 }
 
 /** A tenant of bytes in a buffer that nobody else can write to. */
@@ -176,21 +255,19 @@ function withState(document: KeyringDocument, chosen: KeyEntry, state: KeyState)
   return document.keys.map((entry) => (entry === chosen ? { ...entry, state } : entry));
 }
 
-/** Makes keys until one has an id, and for index keys a token prefix, of its own; destroyed keys count. */
-async function distinctKey(document: KeyringDocument, make: () => Promise<KeyEntry>): Promise<KeyEntry> {
+/** A new key, distinct from those that are there: drawn again until its id, and an index key's token prefix, is its own. */
+export async function newKey(
+  environment: Environment,
+  root: RootKeys,
+  { keyringId, revision }: KeyringDocument,
+  names: KeyNames,
+  kind: KeyKind,
+  tenant: ContextPart | undefined,
+  state: KeyState,
+): Promise<KeyEntry> {
   for (let tries = 0; tries < MAX_KEY_TRIES; tries++) {
-    const entry = await make();
-    if (isDistinct(document, entry)) return entry;
+    const entry = await makeKey(environment, root, keyringId, kind, tenant, state, revision + 1);
+    if (names.add(entry) === undefined) return entry;
   }
   throw new KeyringLimitError('The random source keeps giving keys that are there already: it is broken.');
-}
-
-function isDistinct(document: KeyringDocument, entry: KeyEntry): boolean {
-  try {
-    new Roster({ ...document, keys: [...document.keys, entry] });
-    return true;
-  } catch (error) {
-    if (error instanceof KeyringDamagedError) return false;
-    throw error;
-  }
 }

@@ -1,18 +1,33 @@
+export { type AcknowledgementOptions, awaitAcknowledgement } from './acknowledgement.js';
+export { type ExportOptions, exportKeyring, importKeyring, keyringArchive } from './archive.js';
 export { type Census, type TableCensus, issueCensus } from './census.js';
 export {
   type AddKeyOptions,
   type KeyInfo,
   activateKey,
   addKey,
+  addTenants,
   listKeys,
+  listTenantKeys,
   refreshKeyring,
   resumeKey,
+  setPolicy,
   suspendKey,
 } from './change.js';
+export {
+  type KeyUsage,
+  type KeyringDescription,
+  describeKeyring,
+  isActive,
+  listKeyUsage,
+} from './describe.js';
 export type { Environment } from './environment.js';
+export type { KeyringEvent, KeyringListener } from './events.js';
 export { Keyring, openedOf } from './keyring.js';
 export {
   type CreateOptions,
+  type HoldOptions,
+  type KeyringPin,
   type OpenOptions,
   createKeyring,
   createKeyringIn,
@@ -20,5 +35,40 @@ export {
   openKeyringIn,
 } from './open.js';
 export type { OpenedKeyring } from './opened.js';
-export type { UnlockSecret } from './slots.js';
+export type { KeyringPolicy } from './policy.js';
+export {
+  type KeyringProcess,
+  type KeyringWatch,
+  type WatchOptions,
+  closeKeyring,
+  forgetProcess,
+  listProcesses,
+  watchKeyring,
+} from './processes.js';
+export {
+  type MissingKey,
+  type RestoreKeyOptions,
+  type RestoredKeys,
+  listMissingKeys,
+  restoreKey,
+} from './restore.js';
+export {
+  type ChangeKeyOptions,
+  type KeyChange,
+  changeKey,
+  finishKeyChange,
+} from './root-change.js';
+export {
+  type AddSlotOptions,
+  type CalibrateOptions,
+  type ChangePassphraseOptions,
+  type SlotInfo,
+  addSlot,
+  calibrateIterations,
+  changePassphrase,
+  listSlots,
+  removeSlot,
+  verifyCopy,
+} from './slot-change.js';
+export type { NewSlot, UnlockSecret } from './slots.js';
 export type { KeyKind, KeyState } from './states.js';

@@ -3,8 +3,8 @@ import { type ContextPart, encodeItem, hkdfInfo } from '../envelope/index.js';
 import { AuthenticationError, KeyringDamagedError } from '../errors.js';
 import type { AeadKey, DerivationKey, Engine, MacKey } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
-import type { KeyEntry } from './document.js';
 import type { Environment } from './environment.js';
+import type { KeyEntry } from './key-entry.js';
 import type { KeyKind, KeyState } from './states.js';
 
 /** What is derived from the root key; the root key itself is not kept. */
@@ -62,14 +62,16 @@ export async function makeKey(
   kind: KeyKind,
   tenant: ContextPart | undefined,
   state: KeyState,
+  addedIn: number,
 ): Promise<KeyEntry> {
   const bytes = random(SUITE_1.keyBytes);
   try {
     const commitment = await keyCommitment(engine, kind, await engine.importKey(bytes));
+    const createdAt = new Date(clock.wallMs()).toISOString();
+    const entry = { kind, tenant, commitment, state, createdAt, addedIn };
     const iv = random(SUITE_1.ivBytes);
-    const aad = keyAad(keyringId, { kind, tenant, commitment });
-    const wrapped = concat(iv, await engine.seal(root.wrap, iv, aad, bytes));
-    return { kind, tenant, commitment, state, createdAt: new Date(clock.wallMs()).toISOString(), wrapped };
+    const wrapped = concat(iv, await engine.seal(root.wrap, iv, keyAad(keyringId, entry), bytes));
+    return { ...entry, wrapped };
   } finally {
     bytes.fill(0);
   }
@@ -92,6 +94,47 @@ export async function loadKey(
     if (!(error instanceof AuthenticationError)) throw error;
   }
   throw new KeyringDamagedError('A wrapped key is not the key that its entry names.', where);
+}
+
+/** The entry with its key wrapped under another root key; the bytes pass through here and are wiped. */
+export async function rewrapKey(
+  { engine, random }: Environment,
+  from: { readonly root: RootKeys; readonly keyringId: string },
+  to: { readonly root: RootKeys; readonly keyringId: string },
+  entry: KeyEntry,
+): Promise<KeyEntry> {
+  const { wrapped } = entry;
+  if (!wrapped) return entry;
+  const bytes = await openWrapped(engine, from, { ...entry, wrapped });
+  try {
+    const iv = random(SUITE_1.ivBytes);
+    return {
+      ...entry,
+      wrapped: concat(iv, await engine.seal(to.root.wrap, iv, keyAad(to.keyringId, entry), bytes)),
+    };
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function openWrapped(
+  engine: Engine,
+  { root, keyringId }: { readonly root: RootKeys; readonly keyringId: string },
+  entry: KeyEntry & { readonly wrapped: Bytes },
+): Promise<Bytes> {
+  const iv = entry.wrapped.subarray(0, SUITE_1.ivBytes);
+  const sealed = entry.wrapped.subarray(SUITE_1.ivBytes);
+  try {
+    const bytes = await engine.open(root.wrap, iv, keyAad(keyringId, entry), sealed);
+    const commitment = await keyCommitment(engine, entry.kind, await engine.importKey(bytes));
+    if (equalBytes(commitment, entry.commitment)) return bytes;
+    bytes.fill(0);
+  } catch (error) {
+    if (!(error instanceof AuthenticationError)) throw error;
+  }
+  throw new KeyringDamagedError('A wrapped key is not the key that its entry names.', {
+    keyId: keyIdOf(entry),
+  });
 }
 
 function keyAad(keyringId: string, key: Pick<KeyEntry, 'kind' | 'tenant' | 'commitment'>): Bytes {

@@ -1,29 +1,55 @@
-import { base32 } from '../bytes.js';
 import { webCryptoEngine } from '../engine/index.js';
-import { KeyringExistsError, KeyringNotFoundError, WrongSecretError } from '../errors.js';
-import { DEFAULT_ITERATIONS, MAX_KEYRING_BYTES } from '../limits.js';
+import { KeyringExistsError, KeyringNotFoundError, KeyringRolledBackError } from '../errors.js';
+import { MAX_KEYRING_BYTES } from '../limits.js';
+import type { MaybePromise } from '../maybe.js';
 import { platformRandom, systemClock } from '../platform.js';
 import type { Engine } from '../ports/engine.js';
 import type { KeyringStore } from '../ports/keyring-store.js';
 import { SUITE_1 } from '../suite.js';
 import { type KeyringDocument, decodePayload, splitDocument } from './document.js';
 import type { Environment } from './environment.js';
+import type { KeyringListener } from './events.js';
 import { type Keyring, keyringOf } from './keyring.js';
-import { type RootKeys, deriveRootKeys, makeKey } from './keys.js';
-import { OpenedKeyring, sealDocument } from './opened.js';
-import { type UnlockSecret, makeSlot, openSlot, slotType } from './slots.js';
+import { deriveRootKeys, makeKey } from './keys.js';
+import { type Holding, OpenedKeyring, momentOf, randomName, sealDocument, unlockedBy } from './opened.js';
+import { assertPolicy } from './policy.js';
+import {
+  type NewSlot,
+  type UnlockSecret,
+  assertNewSlot,
+  findSlotOrThrow,
+  makeSlot,
+  slotType,
+} from './slots.js';
 
-/** What {@link openKeyring} takes: a passphrase or a raw key, and what to compute with. */
-export interface OpenOptions extends UnlockSecret {
+/** What a process knows of its keyring from elsewhere than the keyring's store. */
+export interface KeyringPin {
+  /** The keyring's id: another one is refused. */
+  readonly keyringId: string;
+  /** An older revision is refused. */
+  readonly minimumRevision: number;
+}
+
+/** How a keyring is held by its process. */
+export interface HoldOptions {
   /** The engine that does the cryptography. Default: WebCrypto. */
   readonly engine?: Engine;
+  /** A keyring that has not been read for this long decrypts but does not encrypt, unless reading it succeeds first. The keyring's policy may ask for less. Default: no limit but the policy's. */
+  readonly maxStaleMs?: number;
+  /** Hears what happens to the keyring: changes, limits that come near. What it throws is dropped. Default: nobody. */
+  readonly onEvent?: KeyringListener;
+  /** Asked for the secret when `changeKey` was called elsewhere and has dropped the one that this process was opened with. Default: `KeyringRekeyedError`. */
+  readonly renewSecret?: () => MaybePromise<UnlockSecret>;
 }
 
-/** What {@link createKeyring} takes. */
-export interface CreateOptions extends OpenOptions {
-  /** PBKDF2-HMAC-SHA-512 iterations of the passphrase slot, 1,000 to 10,000,000. Default: 250,000. Fewer weaken the passphrase. */
-  readonly iterations?: number;
+/** What {@link openKeyring} takes: a secret, and how to hold what it opens. */
+export interface OpenOptions extends UnlockSecret, HoldOptions {
+  /** What the document must be, whatever the store gives: an older one, or another keyring's, is refused. Default: whatever the store gives. */
+  readonly pin?: KeyringPin;
 }
+
+/** What {@link createKeyring} takes: the secret of its first slot, and how to hold it. */
+export interface CreateOptions extends NewSlot, HoldOptions {}
 
 const KEYRING_ID_BYTES = 16;
 const SLOT_ID_BYTES = 8;
@@ -34,17 +60,20 @@ const SLOT_ID_BYTES = 8;
  *
  * @throws KeyringExistsError if there is one already, or another process made one at the same moment: of two, exactly one succeeds.
  * @throws InvalidPassphraseError if the passphrase is empty, ill-formed, over 1 KiB, or has characters that get lost when it is saved.
+ * @throws PassphraseDamagedError if it looks like a generated one of which a character has changed.
  */
 export async function createKeyring(store: KeyringStore, options: CreateOptions): Promise<Keyring> {
   return createKeyringIn(environmentOf(options), store, options);
 }
 
 /**
- * Opens a keyring with a passphrase or a raw key.
+ * Opens a keyring with a passphrase, a raw key or a key management service, and proves it: the document's MAC, and the
+ * keys that new cells and tokens need. A wrong keyring or a wrong secret fails here, not at the first cell.
  *
  * @throws KeyringNotFoundError if there is none.
- * @throws WrongSecretError if no slot opens with what was given.
+ * @throws WrongSecretError if no slot opens with what was given; PassphraseDamagedError if that is a generated passphrase that was damaged.
  * @throws KeyringDamagedError if the document was altered; KeyringLimitError if it is out of bounds; KeyringFormatError if it is of a newer format.
+ * @throws KeyringRolledBackError if it is not the pinned keyring, or older.
  * @throws InvalidPassphraseError if nothing was given, or it is ill-formed.
  */
 export async function openKeyring(store: KeyringStore, options: OpenOptions): Promise<Keyring> {
@@ -58,36 +87,33 @@ export async function createKeyringIn(
   options: CreateOptions,
 ): Promise<Keyring> {
   const { engine, random } = environment;
-  slotType(options); // refuses before anything is read or derived
+  assertNewSlot(options); // refuses before anything is read or derived
   if (await store.read(MAX_KEYRING_BYTES)) throw new KeyringExistsError();
 
-  const keyringId = `kr_${base32(random(KEYRING_ID_BYTES))}`;
-  const slotId = newSlotId(random);
+  const keyringId = `kr_${randomName(environment, KEYRING_ID_BYTES)}`;
+  const slotId = newSlotId(environment);
   const rootKey = random(SUITE_1.keyBytes);
   try {
+    const readAt = momentOf(environment);
     const root = await deriveRootKeys(engine, await engine.importKey(rootKey), keyringId);
+    const { slot, open } = await makeSlot(environment, keyringId, slotId, options, rootKey);
     const document: KeyringDocument = {
       keyringId,
       revision: 1,
       previous: undefined,
-      slots: [
-        await makeSlot(
-          environment,
-          keyringId,
-          slotId,
-          options,
-          options.iterations ?? DEFAULT_ITERATIONS,
-          rootKey,
-        ),
-      ],
+      slots: [slot],
       keys: [
-        await makeKey(environment, root, keyringId, 'data', undefined, 'active'),
-        await makeKey(environment, root, keyringId, 'index', undefined, 'active'),
+        await makeKey(environment, root, keyringId, 'data', undefined, 'active', 1),
+        await makeKey(environment, root, keyringId, 'index', undefined, 'active', 1),
       ],
+      pages: [],
+      change: undefined,
+      policy: {},
       extensions: {},
     };
     const stored = await sealDocument(environment, root, document);
-    const opened = await OpenedKeyring.open(environment, store, root, stored);
+    const unlocked = { root, slot: open };
+    const opened = await OpenedKeyring.open(environment, store, unlocked, stored, holdingOf(options), readAt);
     if (!(await store.write(stored))) throw new KeyringExistsError();
     return keyringOf(opened);
   } finally {
@@ -99,34 +125,34 @@ export async function createKeyringIn(
 export async function openKeyringIn(
   environment: Environment,
   store: KeyringStore,
-  unlock: UnlockSecret,
+  options: Omit<OpenOptions, 'engine' | 'onEvent'>,
 ): Promise<Keyring> {
-  slotType(unlock); // refuses before anything is read
+  slotType(options); // refuses before anything is read
+  const readAt = momentOf(environment);
   const stored = await store.read(MAX_KEYRING_BYTES);
   if (!stored) throw new KeyringNotFoundError();
-  const document = decodePayload(splitDocument(stored.document).payload);
-  const root = await unlockRoot(environment, document, unlock);
-  return keyringOf(await OpenedKeyring.open(environment, store, root, stored));
+  const { keyringId, slots, revision } = decodePayload(splitDocument(stored.document).payload);
+  const { pin } = options;
+  if (pin && (keyringId !== pin.keyringId || revision < pin.minimumRevision))
+    throw new KeyringRolledBackError(pin.minimumRevision, revision);
+  const { slot, open } = await findSlotOrThrow(environment.engine, keyringId, slots, options);
+  const unlocked = await unlockedBy(environment, keyringId, slot, open);
+  const opened = await OpenedKeyring.open(environment, store, unlocked, stored, holdingOf(options), readAt);
+  await opened.proveActiveKeys();
+  return keyringOf(opened);
 }
 
-async function unlockRoot(
-  { engine }: Environment,
-  { keyringId, slots }: KeyringDocument,
-  unlock: UnlockSecret,
-): Promise<RootKeys> {
-  const wanted = slotType(unlock);
-  for (const slot of slots) {
-    if (slot.type !== wanted) continue;
-    const rootKey = await openSlot(engine, keyringId, slot, unlock);
-    if (rootKey) return deriveRootKeys(engine, rootKey, keyringId);
-  }
-  throw new WrongSecretError();
+/** `sl_` and 13 characters. */
+export function newSlotId(environment: Environment): string {
+  return `sl_${randomName(environment, SLOT_ID_BYTES)}`;
 }
 
-function newSlotId(random: Environment['random']): string {
-  return `sl_${base32(random(SLOT_ID_BYTES))}`;
+/** What the public functions compute with. */
+export function environmentOf({ engine = webCryptoEngine(), onEvent }: HoldOptions): Environment {
+  return { engine, random: platformRandom, clock: systemClock, onEvent };
 }
 
-function environmentOf({ engine = webCryptoEngine() }: OpenOptions): Environment {
-  return { engine, random: platformRandom, clock: systemClock };
+function holdingOf({ maxStaleMs, renewSecret }: Omit<HoldOptions, 'engine' | 'onEvent'>): Holding {
+  assertPolicy({ maxStaleMs });
+  return { maxStaleMs, renewSecret };
 }

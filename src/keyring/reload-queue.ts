@@ -1,5 +1,6 @@
 import { Lru } from '../cipher/index.js';
 import { MIN_RELOAD_INTERVAL_MS } from '../limits.js';
+import type { MaybePromise } from '../maybe.js';
 import type { Clock } from '../ports/clock.js';
 
 const MISSED_KEY_IDS = 1_024;
@@ -12,26 +13,31 @@ const MISSED_KEY_IDS = 1_024;
 export class ReloadQueue {
   readonly #clock: Clock;
   readonly #reload: () => Promise<void>;
-  readonly #has: (keyId: string) => boolean;
+  readonly #has: (keyId: string) => MaybePromise<boolean>;
   /** Key ids that a reload did not find, and when it began. */
   readonly #missed = new Lru<number>(MISSED_KEY_IDS);
   #waiting: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
   #lastBeganMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, reload: () => Promise<void>, has: (keyId: string) => boolean) {
+  constructor(clock: Clock, reload: () => Promise<void>, has: (keyId: string) => MaybePromise<boolean>) {
     this.#clock = clock;
     this.#reload = reload;
     this.#has = has;
   }
 
-  /** Reloads for this key id, unless that has been in vain within the last second: one bad cell makes no list slow. */
-  async find(keyId: string): Promise<void> {
+  /**
+   * Reloads for this key id, unless that has been in vain within the last second: one bad cell makes no list slow.
+   * Gives back whether the key is there now.
+   */
+  async find(keyId: string): Promise<boolean> {
     const missedMs = this.#missed.get(keyId);
-    if (missedMs !== undefined && this.#clock.monotonicMs() - missedMs < MIN_RELOAD_INTERVAL_MS) return;
+    if (missedMs !== undefined && this.#clock.monotonicMs() - missedMs < MIN_RELOAD_INTERVAL_MS) return false;
     const beganMs = this.#clock.monotonicMs();
     await this.request();
-    if (!this.#has(keyId)) this.#missed.set(keyId, Math.max(beganMs, this.#lastBeganMs));
+    const isThere = await this.#has(keyId);
+    if (!isThere) this.#missed.set(keyId, Math.max(beganMs, this.#lastBeganMs));
+    return isThere;
   }
 
   /** Resolves after a reload that began after this call. */

@@ -21,6 +21,6 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds that never go back; where they start says nothing. */
   monotonicMs(): number;
-  /** Resolves after `ms` milliseconds, or rejects with the signal's reason as soon as it aborts. */
-  sleep(ms: number, signal?: StopSignal): Promise<void>;
+  /** Resolves after `ms` milliseconds, or rejects with the signal's reason as soon as it aborts. An idle sleep does not keep the process alive. */
+  sleep(ms: number, signal?: StopSignal, options?: { readonly isIdle?: boolean }): Promise<void>;
 }

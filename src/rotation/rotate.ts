@@ -298,7 +298,7 @@ async function scopeOf({ opened, schema }: RotationContext): Promise<string> {
   const { keyringId } = opened.document;
   const tables = schema.tables.map(({ name, layout }) => [name, layout]);
   const hash = await opened.environment.engine.digest(
-    utf8(JSON.stringify([keyringId, tables, opened.activeDataKeyIds()])),
+    utf8(JSON.stringify([keyringId, tables, opened.activeDataKeys()])),
   );
   return base64url(hash);
 }

@@ -5,7 +5,7 @@ import type { ContextPart } from '../envelope/index.js';
 import { CellRefusedError, CellsealError, SelfCheckError } from '../errors.js';
 import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
-import type { MaybePromise } from '../maybe.js';
+import { type MaybePromise, andThen } from '../maybe.js';
 import type { QuarantineEntry } from '../ports/job-store.js';
 import type { CellSwap, RecordSwap, StoredRecord } from '../ports/record-store.js';
 import { contextRecord, contextTenant } from '../record-id.js';
@@ -57,7 +57,7 @@ async function rewriteCell(
   const where = { table: definition.name, column };
   // The context comes from the definition and the scan, never from the cell.
   const tenant = contextTenant(definition, record.tenant, where);
-  if (isUnderActiveKey(opened, tenant, stored)) return undefined;
+  if (await isUnderActiveKey(opened, tenant, stored)) return undefined;
   const bound =
     bindingOf(definition, attribute) === 'record' ? contextRecord(definition, record.id, where) : undefined;
   const place = cellPlace(definition, column, attribute, bound, tenant);
@@ -85,7 +85,11 @@ async function assertOpensTo(
   again.fill(0);
 }
 
-function isUnderActiveKey(opened: OpenedKeyring, tenant: ContextPart | undefined, stored: unknown): boolean {
+function isUnderActiveKey(
+  opened: OpenedKeyring,
+  tenant: ContextPart | undefined,
+  stored: unknown,
+): MaybePromise<boolean> {
   const tag =
     typeof stored === 'string'
       ? stored.slice(0, KEY_TAG_CHARACTERS)
@@ -93,7 +97,8 @@ function isUnderActiveKey(opened: OpenedKeyring, tenant: ContextPart | undefined
         ? keyTagOfBytes(stored)
         : undefined;
   const keyId = tag === undefined ? undefined : parseKeyTag(tag)?.keyId;
-  return keyId !== undefined && keyId === opened.sealingKeyId(tenant);
+  if (keyId === undefined) return false;
+  return andThen(opened.sealingKeyId(tenant), (active) => keyId === active);
 }
 
 /** A cell that is refused, or a record whose id or tenant has no place in a context: this record's trouble, not the rotation's. */

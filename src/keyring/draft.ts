@@ -1,0 +1,178 @@
+import { base32 } from '../bytes.js';
+import type { ContextPart } from '../envelope/index.js';
+import { KeyringConflictError } from '../errors.js';
+import { MAX_PAGE_BUCKETS, SPILL_BYTES } from '../limits.js';
+import type { KeyringPages } from '../ports/keyring-store.js';
+import { type KeyringDocument, type PageReference, encodePayload } from './document.js';
+import type { Environment } from './environment.js';
+import type { KeyEntry } from './key-entry.js';
+import { keyIdOf, tenantId } from './keys.js';
+import {
+  type BucketedKey,
+  PageGoneError,
+  type PageReader,
+  bucketOf,
+  cutPages,
+  pageOfBucket,
+} from './pages.js';
+
+/** Which keys a change needs to see: those in the document always, those in pages as named. */
+export type Scope =
+  | 'document'
+  | 'all'
+  | { readonly tenants: readonly ContextPart[] }
+  | { readonly keyId: string };
+
+const PAGE_NAME_BYTES = 16;
+
+/**
+ * The keys of a change: read from the document and its pages, and put back there. Pages are written under names that
+ * were never used before the document that names them; only then are those that they replace removed. A crash between
+ * leaves pages that no document names, and nothing else.
+ */
+export class KeyDraft {
+  readonly #environment: Environment;
+  readonly #store: KeyringPages | undefined;
+  readonly #document: KeyringDocument;
+  /** The pages that were read, by their place in the document's list. */
+  readonly #read: ReadonlyMap<number, readonly KeyEntry[]>;
+  readonly #written: { name: string; page: Uint8Array<ArrayBuffer> }[] = [];
+  #replaced: readonly string[] = [];
+
+  private constructor(
+    environment: Environment,
+    store: KeyringPages | undefined,
+    document: KeyringDocument,
+    read: ReadonlyMap<number, readonly KeyEntry[]>,
+  ) {
+    this.#environment = environment;
+    this.#store = store;
+    this.#document = document;
+    this.#read = read;
+  }
+
+  static async open(
+    environment: Environment,
+    store: KeyringPages | undefined,
+    reader: PageReader,
+    document: KeyringDocument,
+    scope: Scope,
+  ): Promise<KeyDraft> {
+    try {
+      const places = await placesOf(environment, reader, document, scope);
+      const read = new Map<number, readonly KeyEntry[]>();
+      for (const place of places) {
+        read.set(place, (await reader.read(document.pages[place] as PageReference)).keys);
+      }
+      return new KeyDraft(environment, store, document, read);
+    } catch (error) {
+      // The document is of this moment: who has replaced a page since has changed the keyring.
+      throw error instanceof PageGoneError ? new KeyringConflictError() : error;
+    }
+  }
+
+  /** The document's keys, and those of the pages that were read. */
+  get keys(): readonly KeyEntry[] {
+    return [...this.#document.keys, ...[...this.#read.values()].flat()];
+  }
+
+  /** The document with its keys where they belong: in itself, or in new pages that {@link writePages} writes. */
+  async place(next: KeyringDocument): Promise<KeyringDocument> {
+    const isPaged = this.#document.pages.length > 0;
+    if (!isPaged && (!this.#store || encodePayload(next).length <= SPILL_BYTES)) return next;
+
+    const tenants = next.keys.filter(({ tenant }) => tenant !== undefined);
+    if (tenants.length === 0) return next;
+    const shared = next.keys.filter(({ tenant }) => tenant === undefined);
+    const bucketed = await this.#bucketed(tenants);
+    const pages = isPaged ? await this.#replacePages(bucketed) : await this.#newPages(bucketed, 0);
+    return { ...next, keys: shared, pages };
+  }
+
+  async #bucketed(keys: readonly KeyEntry[]): Promise<readonly BucketedKey[]> {
+    const known = new Map<string, number>();
+    const bucketed: BucketedKey[] = [];
+    for (const key of keys) {
+      const tenant = key.tenant as ContextPart;
+      const name = tenantId(tenant);
+      const bucket = known.get(name) ?? (await bucketOf(this.#environment.engine, tenant));
+      known.set(name, bucket);
+      bucketed.push({ key, bucket });
+    }
+    return bucketed;
+  }
+
+  async #replacePages(keys: readonly BucketedKey[]): Promise<readonly PageReference[]> {
+    const { pages } = this.#document;
+    const next: PageReference[] = [];
+    const replaced: string[] = [];
+    for (const [place, reference] of pages.entries()) {
+      const before = this.#read.get(place);
+      const end = pages[place + 1]?.from ?? MAX_PAGE_BUCKETS;
+      const after = keys.filter(({ bucket }) => bucket >= reference.from && bucket < end);
+      if (before === undefined || isSame(before, after)) {
+        next.push(reference);
+        continue;
+      }
+      replaced.push(reference.name);
+      next.push(...(await this.#newPages(after, reference.from)));
+    }
+    this.#replaced = replaced;
+    return next;
+  }
+
+  async #newPages(keys: readonly BucketedKey[], from: number): Promise<PageReference[]> {
+    const made: PageReference[] = [];
+    for (const cut of cutPages(keys, from)) {
+      const name = base32(this.#environment.random(PAGE_NAME_BYTES));
+      this.#written.push({ name, page: cut.page });
+      made.push({ name, hash: await this.#environment.engine.digest(cut.page), from: cut.from });
+    }
+    return made;
+  }
+
+  async writePages(): Promise<void> {
+    for (const { name, page } of this.#written) await this.#store?.write(name, page);
+  }
+
+  /** The swap was lost: nobody will ever name these. */
+  async withdrawPages(): Promise<void> {
+    await this.#remove(this.#written.map(({ name }) => name));
+  }
+
+  /** Pages that the new document does not name any more. */
+  async removeReplacedPages(): Promise<void> {
+    await this.#remove(this.#replaced);
+  }
+
+  async #remove(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    try {
+      await this.#store?.remove(names);
+    } catch {
+      // The change stands, or is withdrawn, either way; what is left behind is wrapped keys that no document names.
+    }
+  }
+}
+
+async function placesOf(
+  { engine }: Environment,
+  reader: PageReader,
+  { pages, keys }: KeyringDocument,
+  scope: Scope,
+): Promise<readonly number[]> {
+  if (scope === 'document' || pages.length === 0) return [];
+  if (scope === 'all') return [...pages.keys()];
+  if ('tenants' in scope) {
+    const buckets = await Promise.all(scope.tenants.map((tenant) => bucketOf(engine, tenant)));
+    return [...new Set(buckets.map((bucket) => pageOfBucket(pages, bucket)))];
+  }
+  if (keys.some((key) => keyIdOf(key) === scope.keyId)) return [];
+  const place = await reader.pageWith(pages, scope.keyId);
+  return place === undefined ? [] : [place];
+}
+
+/** Entries are never changed in place: the same objects are the same page. */
+function isSame(before: readonly KeyEntry[], after: readonly BucketedKey[]): boolean {
+  return before.length === after.length && before.every((key, i) => key === after[i]?.key);
+}

@@ -1,0 +1,232 @@
+import {
+  CensusStaleError,
+  DefinitionError,
+  InvalidPassphraseError,
+  KeyChangeUnderWayError,
+  KeyInUseError,
+  KeyringLimitError,
+  WrongSecretError,
+} from '../errors.js';
+import { MAX_SLOTS } from '../limits.js';
+import { SUITE_1 } from '../suite.js';
+import { type AcknowledgementOptions, acknowledged } from './acknowledgement.js';
+import { type Census, assertCurrentCensus } from './census.js';
+import { newKey } from './change.js';
+import type { KeyringDocument, RootChange } from './document.js';
+import type { KeyEntry } from './key-entry.js';
+import { type Keyring, openedOf } from './keyring.js';
+import { deriveRootKeys, keyIdOf, rewrapKey, tenantId } from './keys.js';
+import { newSlotId } from './open.js';
+import type { Edit, OpenedKeyring } from './opened.js';
+import { KeyNames } from './roster.js';
+import type { Slot } from './slot-entry.js';
+import {
+  type NewSlot,
+  type OpenSlot,
+  type UnlockSecret,
+  assertNewSlot,
+  findSlot,
+  makeSlot,
+  rewrapSlot,
+  slotType,
+} from './slots.js';
+import { KEY_STATES } from './states.js';
+
+/** What {@link changeKey} takes: the secret that opens the keyring from now on, and which others still do. */
+export interface ChangeKeyOptions extends NewSlot {
+  /** Secrets of slots that are kept: a raw key of a service, a key management service. Every slot whose secret is not here is dropped. Default: none is kept. */
+  readonly keep?: readonly UnlockSecret[];
+  /** How long to wait for the processes that are written down (`watchKeyring`) to read the new keys before they are made active. Default: 60 seconds. */
+  readonly acknowledgement?: AcknowledgementOptions;
+}
+
+/** What {@link changeKey} has done. */
+export interface KeyChange {
+  /** `false` where an earlier call had made the change already, and this one has gone on from there. */
+  readonly isNew: boolean;
+  /** The keyring's revision. */
+  readonly revision: number;
+}
+
+/**
+ * Changes the key: what administrators do at any time, and what helps when an old copy of the keyring and its
+ * passphrase may have leaked. In this order:
+ *
+ * 1. A new root key, under the new secret and those in `keep`; all other slots are dropped. A successor for every
+ *    active data and index key, not used yet. One change of the document: it is there whole, or not at all.
+ * 2. Every process that is written down reads it (`watchKeyring`). A process that was opened with a secret that was
+ *    dropped needs the new one: `renewSecret`, or `refreshKeyring(keyring, secret)`.
+ * 3. The successors are made active: new cells are under them.
+ *
+ * Then `rotate` brings every record under the new keys, `census` counts, and {@link finishKeyChange} suspends the old
+ * ones. One at a time. Safe to repeat after a crash at any step, with the same secret: open the keyring with it (or
+ * with the old one, if the new one does not open it yet) and call this again.
+ *
+ * @throws InvalidPassphraseError if the new secret opens the keyring today, or cannot be one; WrongSecretError if one in `keep` opens no slot.
+ * @throws KeyChangeUnderWayError if another change is not finished.
+ * @throws NotAcknowledgedError if a process has not read the new keys in time: they are there, and not active. Call it again.
+ * @throws KeyringConflictError if somebody else changed the keyring at the same moment: nothing was changed.
+ */
+export async function changeKey(keyring: Keyring, options: ChangeKeyOptions): Promise<KeyChange> {
+  const { keep = [], acknowledgement = {}, ...secret } = options;
+  assertNewSlot(secret);
+  for (const kept of keep) slotType(kept);
+  if (keep.length >= MAX_SLOTS) throw new KeyringLimitError('A keyring has at most 16 slots.');
+  const opened = openedOf(keyring);
+  let isNew = false;
+  await opened.change('all', async (document) => {
+    if (await isBegun(opened, document, secret)) return undefined;
+    isNew = true;
+    return nextRoot(opened, document, secret, keep);
+  });
+  const { change } = opened.document;
+  if (change && (await hasSuccessors(opened, change))) {
+    await acknowledged(opened, change.revision, acknowledgement);
+    await activateSuccessors(opened, change);
+  }
+  return { isNew, revision: opened.document.revision };
+}
+
+/**
+ * Ends a change of the key: suspends every data key that `changeKey` has replaced. Wants a census of zero for each of
+ * them, counted over every table of the keyring at its present revision. From then on an old copy of the keyring, with
+ * its passphrase, opens nothing that is written.
+ *
+ * Safe to repeat; without a change under way it does nothing.
+ *
+ * @throws KeyInUseError if the census found cells under a replaced key; CensusStaleError if it was not counted at this revision of this keyring.
+ */
+export async function finishKeyChange(keyring: Keyring, census: Census): Promise<void> {
+  await openedOf(keyring).change('all', ({ keyringId, revision, change, keys }) => {
+    if (!change) return undefined;
+    assertCurrentCensus(census, keyringId, revision);
+    if (keys.some((entry) => isSuccessor(entry, change))) {
+      throw new CensusStaleError('The new keys are not active yet. Call changeKey again, rotate, and count.');
+    }
+    return {
+      change: undefined,
+      keys: keys.map((entry) => {
+        const isReplaced = entry.kind === 'data' && entry.addedIn < change.revision;
+        if (!isReplaced || !KEY_STATES[entry.state].canSuspend) return entry;
+        const keyId = keyIdOf(entry);
+        const cells = census.cells[keyId] ?? 0;
+        if (cells > 0) throw new KeyInUseError(cells, { keyId });
+        return { ...entry, state: 'suspended' };
+      }),
+    };
+  });
+}
+
+/** Whether this very change has been made already. Throws where it cannot be made. */
+async function isBegun(
+  { environment }: OpenedKeyring,
+  { keyringId, slots, change }: KeyringDocument,
+  secret: NewSlot,
+): Promise<boolean> {
+  const there = await findSlot(environment.engine, keyringId, slots, secret);
+  if (change && !there) throw new KeyChangeUnderWayError(change.startedAt);
+  // A service wraps a secret of its own for each slot: the same service again is another secret.
+  if (there && !change && there.slot.type !== 'kms') {
+    throw new InvalidPassphraseError(
+      'It opens this keyring today: whoever has an old copy may know it. Choose another one.',
+    );
+  }
+  return change !== undefined;
+}
+
+async function nextRoot(
+  opened: OpenedKeyring,
+  document: KeyringDocument,
+  secret: NewSlot,
+  keep: readonly UnlockSecret[],
+): Promise<Edit> {
+  const { environment } = opened;
+  const { keyringId } = document;
+  const kept = await keptSlots(opened, document, keep);
+  const rootKey = environment.random(SUITE_1.keyBytes);
+  try {
+    const root = await deriveRootKeys(
+      environment.engine,
+      await environment.engine.importKey(rootKey),
+      keyringId,
+    );
+    const made = await makeSlot(environment, keyringId, newSlotId(environment), secret, rootKey);
+    const slots: Slot[] = [made.slot];
+    for (const { slot, open } of kept)
+      slots.push(await rewrapSlot(environment, keyringId, slot, open, rootKey));
+
+    const [from, to] = [
+      { root: opened.root, keyringId },
+      { root, keyringId },
+    ];
+    const names = new KeyNames(document.keys);
+    const keys: KeyEntry[] = [];
+    for (const entry of document.keys) {
+      const rewrapped = await rewrapKey(environment, from, to, entry);
+      // An old copy of the keyring holds it: it must never come to be written with.
+      keys.push(entry.state === 'pre-active' ? { ...rewrapped, state: 'deactivated' } : rewrapped);
+    }
+    for (const { kind, tenant, state } of document.keys) {
+      if (state !== 'active') continue;
+      keys.push(await newKey(environment, root, document, names, kind, tenant, 'pre-active'));
+    }
+    const startedAt = new Date(environment.clock.wallMs()).toISOString();
+    const own = kept.find(({ slot }) => slot.id === opened.slotId)?.open ?? made.open;
+    return {
+      slots,
+      keys,
+      change: { revision: document.revision + 1, startedAt },
+      unlocked: { root, slot: own },
+    };
+  } finally {
+    rootKey.fill(0);
+  }
+}
+
+async function keptSlots(
+  { environment }: OpenedKeyring,
+  { keyringId, slots }: KeyringDocument,
+  keep: readonly UnlockSecret[],
+): Promise<{ slot: Slot; open: OpenSlot }[]> {
+  const kept: { slot: Slot; open: OpenSlot }[] = [];
+  for (const secret of keep) {
+    const found = await findSlot(environment.engine, keyringId, slots, secret);
+    if (!found) throw new WrongSecretError();
+    if (kept.some(({ slot }) => slot.id === found.slot.id))
+      throw new DefinitionError('Two secrets in keep open one slot.');
+    kept.push(found);
+  }
+  return kept;
+}
+
+async function hasSuccessors(opened: OpenedKeyring, change: RootChange): Promise<boolean> {
+  let found = false;
+  await opened.change('all', ({ keys }) => {
+    found = keys.some((entry) => isSuccessor(entry, change));
+    return undefined;
+  });
+  return found;
+}
+
+async function activateSuccessors(opened: OpenedKeyring, change: RootChange): Promise<void> {
+  await opened.change('all', ({ keys }) => {
+    const roles = new Set(keys.filter((entry) => isSuccessor(entry, change)).map(roleOf));
+    if (roles.size === 0) return undefined; // another call has done it
+    return {
+      keys: keys.map((entry): KeyEntry => {
+        if (isSuccessor(entry, change)) return { ...entry, state: 'active' };
+        const isPredecessor = entry.state === 'active' && roles.has(roleOf(entry));
+        return isPredecessor ? { ...entry, state: 'deactivated' } : entry;
+      }),
+    };
+  });
+}
+
+/** A key that the change has brought, and that nobody writes with yet. */
+function isSuccessor(entry: KeyEntry, change: RootChange): boolean {
+  return entry.addedIn === change.revision && entry.state === 'pre-active';
+}
+
+function roleOf({ kind, tenant }: KeyEntry): string {
+  return `${kind} ${tenantId(tenant)}`;
+}
