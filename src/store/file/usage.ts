@@ -5,7 +5,8 @@ import type { UsageLog } from '../../ports/keyring-store.js';
 import { addUsage, assertUsage } from '../keyring-checks.js';
 import { makeDirectory, unlessAbsent } from './files.js';
 
-const LINE = /^([a-z2-7]{26}) (0|[1-9][0-9]{0,15})$/;
+// The full stop tells a whole line from one of which digits are missing.
+const LINE = /^([a-z2-7]{26}) (0|[1-9][0-9]{0,15})\.$/;
 
 /**
  * `usage.log`, to which everybody appends. It is never rewritten, so nothing that was added is lost; a keyring adds
@@ -18,7 +19,7 @@ export function fileUsage(directory: string): UsageLog {
       assertUsage(keyId, cells);
       await makeDirectory(directory);
       // It begins a line of its own: a crash, or a full disk, may have left half of one before it.
-      const line = utf8(`\n${keyId} ${cells}\n`);
+      const line = utf8(`\n${keyId} ${cells}.\n`);
       const file = await open(path, 'a', 0o600);
       try {
         // Once more where only a part went in: with the rest alone, somebody else's line could stand between them.
@@ -34,14 +35,11 @@ export function fileUsage(directory: string): UsageLog {
   };
 }
 
-/** A whole line has an empty one, or the end, behind it; half a line has another line. */
 function sum(text: string): Map<string, number> {
   const totals = new Map<string, number>();
-  const lines = text.split('\n');
-  lines.forEach((line, i) => {
+  for (const line of text.split('\n')) {
     const [, keyId, cells] = LINE.exec(line) ?? [];
-    if (keyId === undefined || lines[i + 1] !== '') return;
-    totals.set(keyId, addUsage(totals.get(keyId), Number(cells)));
-  });
+    if (keyId !== undefined) totals.set(keyId, addUsage(totals.get(keyId), Number(cells)));
+  }
   return totals;
 }
