@@ -1,5 +1,6 @@
 import { type Bytes, base64url, copyBytes, decodeBase64url, decodeUtf8, utf8 } from '../bytes.js';
 import {
+  KeyringConflictError,
   KeyringDamagedError,
   KeyringExistsError,
   KeyringLimitError,
@@ -36,6 +37,7 @@ const FORMAT = 1;
  * {@link keyringArchive} reads it, {@link importKeyring} puts it into an empty store.
  *
  * @throws WrongSecretError if `current` opens no slot; InvalidPassphraseError if the new secret cannot be one.
+ * @throws KeyringConflictError if somebody else changed the keyring at the same moment: call it again.
  */
 export async function exportKeyring(keyring: Keyring, options: ExportOptions): Promise<Bytes> {
   const { current, ...secret } = options;
@@ -57,8 +59,7 @@ export async function exportKeyring(keyring: Keyring, options: ExportOptions): P
     const pages = await Promise.all(
       document.pages.map(async ({ name }) => {
         const page = await opened.store.pages?.read(name, MAX_KEYRING_BYTES);
-        if (!page)
-          throw new KeyringDamagedError('A page of keys that the document names is not in its store.');
+        if (!page) throw new KeyringConflictError(); // replaced since the document was read
         return [name, base64url(page)] as const;
       }),
     );

@@ -90,6 +90,7 @@ export class OpenedKeyring {
   readonly #loaded = new Lru<MaybePromise<DataKey>>(DATA_KEY_CACHE_ENTRIES);
   readonly #told = new Set<string>();
   readonly #closing = new Set<() => Promise<void>>();
+  readonly #following = new Set<() => void>();
   #unlocked: Unlocked;
   #accepted: Accepted;
   #readAt: Moment;
@@ -238,6 +239,7 @@ export class OpenedKeyring {
     }
     this.#accepted = read;
     this.#unlocked = unlocked;
+    for (const follow of this.#following) follow();
     tell(this.environment.onEvent, { type: 'changed', revision: found });
   }
 
@@ -276,6 +278,16 @@ export class OpenedKeyring {
     this.#accept(accepted, unlocked);
     this.#readAt = readAt;
     await draft.removeReplacedPages();
+  }
+
+  /** Every key of the newest document, tenants' in pages too. */
+  async allKeys(): Promise<readonly KeyEntry[]> {
+    let all: readonly KeyEntry[] = [];
+    await this.change('all', ({ keys }) => {
+      all = keys;
+      return undefined;
+    });
+    return all;
   }
 
   /** The slot that this process opens from now on: its passphrase was changed here. */
@@ -476,6 +488,12 @@ export class OpenedKeyring {
   onClose(work: () => Promise<void>): () => void {
     this.#closing.add(work);
     return () => this.#closing.delete(work);
+  }
+
+  /** Done when another document is held; gives back how to leave that list. */
+  onChange(work: () => void): () => void {
+    this.#following.add(work);
+    return () => this.#following.delete(work);
   }
 
   /** Lets go of everything: watchers end, what was counted is told, keys are forgotten. */

@@ -70,43 +70,46 @@ export async function watchKeyring(keyring: Keyring, options: WatchOptions = {})
   const stopping = stopSwitch();
   let beat = 0;
 
+  const announce = async (): Promise<void> => {
+    if (!registry || !processId || stopping.signal.aborted) return;
+    const { revision } = opened.document;
+    const maxStaleMs = opened.maxStaleMs ?? null;
+    const entry = JSON.stringify({ name, revision, everyMs, maxStaleMs, beat: beat++ });
+    await registry.announce({ id: processId, entry });
+  };
   const turn = async (): Promise<void> => {
-    try {
-      await opened.refresh();
-      await opened.usage.refresh();
-      if (stopping.signal.aborted) return;
-      const { revision } = opened.document;
-      const { maxStaleMs } = opened;
-      if (registry && processId) {
-        const entry = JSON.stringify({
-          name,
-          revision,
-          everyMs,
-          maxStaleMs: maxStaleMs ?? null,
-          beat: beat++,
-        });
-        await registry.announce({ id: processId, entry });
-      }
-    } catch (error) {
+    await opened.refresh();
+    await opened.usage.refresh();
+    await announce();
+  };
+  // One after the other: an older entry must not land on a newer one, nor any after the process was struck off.
+  let queue: Promise<void> = Promise.resolve();
+  const enqueue = (work: () => Promise<void>): Promise<void> => {
+    queue = queue.then(work).catch((error: unknown) => {
       if (!stopping.signal.aborted) tell(opened.environment.onEvent, { type: 'read-failed', error });
-    }
+    });
+    return queue;
   };
   const watch = async (): Promise<void> => {
+    const { clock } = opened.environment;
     while (!stopping.signal.aborted) {
-      await opened.environment.clock.sleep(everyMs, stopping.signal, { isIdle: true }).catch(() => undefined);
-      if (!stopping.signal.aborted) await turn();
+      await enqueue(turn);
+      await clock.sleep(everyMs, stopping.signal, { isIdle: true }).catch(() => undefined);
     }
   };
-
-  await turn();
-  const watching = watch();
   const stop = async (): Promise<void> => {
     stopping.stop();
-    leave();
-    await watching;
+    leaveClose();
+    leaveChange();
+    await queue;
     if (processId) await registry?.forget(processId);
   };
-  const leave = opened.onClose(stop);
+  const leaveClose = opened.onClose(stop);
+  // Between two turns too: who waits for this process need not wait for its next one.
+  const leaveChange = opened.onChange(() => void enqueue(announce));
+
+  void watch();
+  await queue;
   return { processId, stop };
 }
 

@@ -45,12 +45,8 @@ export interface MissingKey {
  */
 export async function listMissingKeys(keyring: Keyring, census: Census): Promise<readonly MissingKey[]> {
   const opened = openedOf(keyring);
-  await opened.refresh();
-  const states = new Map<string, KeyEntry['state']>();
-  await opened.change('all', ({ keys }) => {
-    for (const entry of keys) if (entry.kind === 'data') states.set(keyIdOf(entry), entry.state);
-    return undefined;
-  });
+  const keys = (await opened.allKeys()).filter(({ kind }) => kind === 'data');
+  const states = new Map(keys.map((entry) => [keyIdOf(entry), entry.state]));
   return Object.entries(census.cells).flatMap(([keyId, cells]): MissingKey[] => {
     const state = states.get(keyId);
     if (cells === 0 || (state && KEY_STATES[state].opens)) return [];

@@ -80,7 +80,8 @@ export async function changeKey(keyring: Keyring, options: ChangeKeyOptions): Pr
     return nextRoot(opened, document, secret, keep);
   });
   const { change } = opened.document;
-  if (change && (await hasSuccessors(opened, change))) {
+  const isWaiting = change && (await opened.allKeys()).some((entry) => isSuccessor(entry, change));
+  if (isWaiting) {
     await acknowledged(opened, change.revision, acknowledgement);
     await activateSuccessors(opened, change);
   }
@@ -197,15 +198,6 @@ async function keptSlots(
     kept.push(found);
   }
   return kept;
-}
-
-async function hasSuccessors(opened: OpenedKeyring, change: RootChange): Promise<boolean> {
-  let found = false;
-  await opened.change('all', ({ keys }) => {
-    found = keys.some((entry) => isSuccessor(entry, change));
-    return undefined;
-  });
-  return found;
 }
 
 async function activateSuccessors(opened: OpenedKeyring, change: RootChange): Promise<void> {
