@@ -5,7 +5,8 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     rotation: 'src/rotation/index.ts',
-    file: 'src/store/file-keyring.ts',
+    passphrase: 'src/passphrase/public.ts',
+    file: 'src/file.ts',
     memory: 'src/store/memory.ts',
     environment: 'src/store/environment-keyring.ts',
     sqlite: 'src/store/sqlite.ts',

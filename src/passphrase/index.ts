@@ -1,1 +1,8 @@
-export { type Norm, assertNewPassphrase, isNorm, normalisePassphrase } from './normalise.js';
+export {
+  type Norm,
+  assertNewPassphrase,
+  damageOf,
+  isNorm,
+  normOfNew,
+  normalisePassphrase,
+} from './normalise.js';
