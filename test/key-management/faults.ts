@@ -538,6 +538,7 @@ export const FAULTS: readonly Fault[] = [
   named('', 'an empty key name'),
   named('k'.repeat(513), 'a key name of 513 characters'),
   named(undefined, 'no key name'),
+  named('one\ntwo', 'a key name in two lines'),
   named('a lone \ud800', 'a key name that is not well-formed'),
   {
     name: 'has a key name that changes',
