@@ -1,27 +1,58 @@
 /** What a keyring tells whoever asked to hear it. No event holds a secret. */
 export type KeyringEvent =
-  /** A newer document was taken over, or written. */
-  | { readonly type: 'changed'; readonly revision: number }
-  /** Three quarters of `maxCellsPerKey` are used up: rotate. Once for a key and process; `cells` is approximate. */
-  | {
-      readonly type: 'key-usage';
-      readonly keyId: string;
-      readonly cells: number;
-      readonly maxCells: number;
-    }
-  /** An active key has reached nine tenths of its cryptoperiod: rotate. Once for a key and process. */
-  | {
-      readonly type: 'key-age';
-      readonly keyId: string;
-      readonly ageDays: number;
-      readonly cryptoperiodDays: number;
-    }
-  /** A key that is marked as compromised was used to decrypt. Once for a key and process. */
-  | { readonly type: 'compromised-key'; readonly keyId: string }
-  /** `watchKeyring` could not read the keyring; it tries again at its next turn. */
-  | { readonly type: 'read-failed'; readonly error: unknown }
-  /** Cells could not be added to the store's usage log; they are added next time. */
-  | { readonly type: 'usage-failed'; readonly error: unknown };
+  | KeyringChangedEvent
+  | KeyUsageEvent
+  | KeyAgeEvent
+  | CompromisedKeyEvent
+  | KeyringFailureEvent;
+
+/** A newer document was taken over, or written. */
+export interface KeyringChangedEvent {
+  /** Tells the events apart. */
+  readonly type: 'changed';
+  /** The document's revision. */
+  readonly revision: number;
+}
+
+/** Three quarters of `maxCellsPerKey` are used up: rotate. Once for a key and process. */
+export interface KeyUsageEvent {
+  /** Tells the events apart. */
+  readonly type: 'key-usage';
+  /** The key. */
+  readonly keyId: string;
+  /** Cells encrypted under it, by all processes: approximate. */
+  readonly cells: number;
+  /** After which nothing is encrypted under it. */
+  readonly maxCells: number;
+}
+
+/** An active key has reached nine tenths of its cryptoperiod: rotate. Once for a key and process. */
+export interface KeyAgeEvent {
+  /** Tells the events apart. */
+  readonly type: 'key-age';
+  /** The key. */
+  readonly keyId: string;
+  /** Whole days since it was made. */
+  readonly ageDays: number;
+  /** Days that it is to be active. */
+  readonly cryptoperiodDays: number;
+}
+
+/** A key in the state `compromised` was used to decrypt. Once for a key and process. */
+export interface CompromisedKeyEvent {
+  /** Tells the events apart. */
+  readonly type: 'compromised-key';
+  /** The key. */
+  readonly keyId: string;
+}
+
+/** Something failed that is tried again by itself. */
+export interface KeyringFailureEvent {
+  /** `read-failed`: `watchKeyring` could not read the keyring or write itself down; `usage-failed`: cells could not be added to the store's log of usage. */
+  readonly type: 'read-failed' | 'usage-failed';
+  /** What was thrown. */
+  readonly error: unknown;
+}
 
 /** Takes events. What it throws is dropped: a logger's fault must not stop encryption. */
 export type KeyringListener = (event: KeyringEvent) => void;

@@ -22,7 +22,15 @@ export {
   listKeyUsage,
 } from './describe.js';
 export type { Environment } from './environment.js';
-export type { KeyringEvent, KeyringListener } from './events.js';
+export type {
+  CompromisedKeyEvent,
+  KeyAgeEvent,
+  KeyUsageEvent,
+  KeyringChangedEvent,
+  KeyringEvent,
+  KeyringFailureEvent,
+  KeyringListener,
+} from './events.js';
 export { Keyring, openedOf } from './keyring.js';
 export {
   type CreateOptions,
