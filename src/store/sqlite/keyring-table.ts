@@ -1,10 +1,11 @@
 import type { Row, SqliteClient, SqliteValue } from './client.js';
 import { type SqlitePath, guarded, inTransaction, isTableThere, pathOf, quoted } from './sql.js';
 
-/** Settings under which a keyring is written: the value, and what is as good. */
+/** Settings under which a keyring is written; their values in words, because SQLite takes 2 for ON where it means FAST. */
 const SETTINGS = {
-  synchronous: { full: 2, suffices: (set: number) => set >= 2 }, // 3 is EXTRA
-  secure_delete: { full: 1, suffices: (set: number) => set === 1 }, // 2 is FAST, which leaves pages that became free
+  synchronous: { words: ['OFF', 'NORMAL', 'FULL', 'EXTRA'], full: 2, suffices: (set: number) => set >= 2 },
+  // FAST leaves the content of pages that have become free.
+  secure_delete: { words: ['OFF', 'ON', 'FAST'], full: 1, suffices: (set: number) => set === 1 },
 } as const;
 
 /** One table of a keyring, which is made with the first write. */
@@ -58,16 +59,16 @@ export class KeyringTable {
 
   /** The connection may be the application's: its settings come back. */
   #under<T>(name: keyof typeof SETTINGS, work: () => T): T {
-    const { full, suffices } = SETTINGS[name];
+    const { words, full, suffices } = SETTINGS[name];
     const pragma = `PRAGMA ${quoted(this.#path.schema)}.${name}`;
     const [row] = guarded(() => this.#client.prepare(pragma).all()) as Row[];
     const before = Number(row?.[name]);
     if (suffices(before)) return work();
-    guarded(() => this.#client.exec(`${pragma} = ${full}`));
+    guarded(() => this.#client.exec(`${pragma} = ${words[full]}`));
     try {
       return work();
     } finally {
-      this.#client.exec(`${pragma} = ${before}`);
+      this.#client.exec(`${pragma} = ${words[before]}`);
     }
   }
 
