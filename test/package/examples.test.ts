@@ -44,6 +44,15 @@ const PRINTED: Readonly<Record<string, string>> = {
   'raw-key.ts': `
     payload: { to: 'jane@example.com', template: 'welcome' }
     another raw key: wrong-secret`,
+  'key-management.ts': `
+    every case of the suite passed
+    slot: AWS KMS, Frankfurt kms arn:aws:kms:eu-central-1:111122223333:key/example
+    slot: in the safe passphrase (no service)
+    read: jane@example.com
+    under another key of the service: wrong-secret
+    while the service is down: TimeoutError`,
+  'pkcs11.ts': `
+    usage: PKCS11_PIN=… npx tsx examples/pkcs11.ts MODULE TOKEN-LABEL`,
   'commonjs.cjs': `
     read: jane@example.com
     plaintext: not-a-cell true`,
