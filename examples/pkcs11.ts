@@ -12,8 +12,8 @@
  *
  * Two keys stay in the token: AES-CBC with padding encrypts the secret, then HMAC-SHA-256 goes over the context, the IV
  * and the ciphertext; unwrapping compares it, in constant time, before anything is decrypted. AES-GCM with the context as
- * additional data would be one call and no second key, but `pkcs11-tool` of OpenSC 0.23 cannot do it. RSA-OAEP would bind
- * no context by itself, and whoever has the public key could wrap secrets of their own.
+ * additional data would be one call and one key, but `pkcs11-tool` knows it only since OpenSC 0.26, and many modules do
+ * not. RSA-OAEP binds no context by itself, and whoever has the public key could wrap secrets of their own.
  */
 import { execFile } from 'node:child_process';
 import { timingSafeEqual } from 'node:crypto';
