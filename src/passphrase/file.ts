@@ -28,6 +28,8 @@ export interface EncodeOptions {
   readonly encoding?: 'utf-8' | 'utf-16le';
 }
 
+const LATIN = /^[\u0001-\u024f]*$/;
+
 interface Reading {
   readonly encoding: PassphraseEncoding;
   readonly byteOrderMark: boolean;
@@ -98,10 +100,18 @@ function ownIn(bytes: Bytes): PassphraseFile {
   if (declared?.text === '') throw new InvalidPassphraseError('The file is empty.');
   // NUL is in no passphrase that was ever accepted: such a file is UTF-16 without its mark.
   const own = declared && (declared.byteOrderMark || !declared.text.includes('\0')) ? declared : undefined;
-  const found = certainDamage(own ? [own.text] : readings(bytes).map(({ text }) => text));
+  const found = certainDamage(own ? [own.text] : likelyTexts(bytes));
   if (found) throw new PassphraseDamagedError(found);
   if (own) return fileOf(own, own.text, 'own');
   throw new PassphraseDamagedError(isCut(bytes) ? 'truncated' : 'undecodable');
+}
+
+/** What a file without a mark that is not UTF-8 may say. */
+function likelyTexts(bytes: Bytes): string[] {
+  const texts = readings(bytes).flatMap(({ text }) => (text.includes('\0') ? [] : [text]));
+  // Latin letters in UTF-16 are Chinese characters with the bytes the other way round, never the reverse.
+  const latin = texts.filter((text) => LATIN.test(text));
+  return latin.length > 0 ? latin : texts;
 }
 
 function certainDamage(texts: readonly string[]): Finding['damage'] | undefined {
