@@ -28,11 +28,12 @@ import {
   timestamp,
   uuid,
 } from 'cellseal';
-import { type ConformanceCase, recordStoreCases } from 'cellseal/conformance';
+import { type ConformanceCase, keyringStoreCases, recordStoreCases } from 'cellseal/conformance';
+import { environmentKeyring } from 'cellseal/environment';
 import { fileKeyring } from 'cellseal/file';
 import { memoryKeyring, memoryRecords } from 'cellseal/memory';
 import { type RecordStore, type RotationProgress, census, listQuarantine, rotate } from 'cellseal/rotation';
-import { type SqliteClient, sqliteRecords } from 'cellseal/sqlite';
+import { type SqliteClient, sqliteKeyring, sqliteRecords } from 'cellseal/sqlite';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function is<_T extends true>(): void {}
@@ -70,6 +71,7 @@ is<Equal<StoredOf<typeof customers>['active'], Cell>>();
 export async function everything(id: string, passphrase: string | undefined): Promise<Census> {
   const store: KeyringStore = memoryKeyring();
   await createKeyring(store, { passphrase, iterations: 1_000, engine });
+  await openKeyring(environmentKeyring('KEYRING', { KEYRING: undefined }), { passphrase });
   const keyring = await openKeyring(fileKeyring('keyring'), { passphrase });
 
   const row = await encryptRecord(customers, { id, email: 'jane', seen: new Date(), plan: 'pro' }, keyring);
@@ -107,7 +109,10 @@ export async function everything(id: string, passphrase: string | undefined): Pr
     rows: () => [],
     close: () => undefined,
   }));
-  for (const { run } of cases) await run();
+  const ofKeyrings = keyringStoreCases(async () => ({ store: sqliteKeyring(client, { table: 'keyring' }) }), {
+    members: ['restore', 'pages', 'processes', 'usage'],
+  });
+  for (const { run } of [...cases, ...ofKeyrings]) await run();
 
   const count = await census(all, { keyring, records });
   await suspendKey(keyring, 'id', count);

@@ -1,4 +1,4 @@
-// What the author of a keyring store supplies to the suite; here over the store that is in memory.
+// What the author of a keyring store supplies to the suite; here of a store that has what it must.
 import type { KeyringStoreSubject } from 'cellseal/conformance';
 import { memoryKeyring } from 'cellseal/memory';
 
@@ -6,5 +6,6 @@ export { keyringStoreCases } from 'cellseal/conformance';
 export { it } from './record-store-cases.js';
 
 export async function open(): Promise<KeyringStoreSubject> {
-  return { store: memoryKeyring() };
+  const { read, write } = memoryKeyring();
+  return { store: { read, write } };
 }
