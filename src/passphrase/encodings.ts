@@ -37,6 +37,7 @@ export function encode(encoding: PassphraseEncoding, text: string): Bytes {
 
 /** What can be read of bytes that end in the middle of a character, or `undefined` where that is not what is wrong. */
 export function decodeCut(encoding: PassphraseEncoding, bytes: Uint8Array): string | undefined {
+  if (decode(encoding, bytes) !== undefined) return undefined;
   const most = 3; // a character has at most four bytes, and one of them is missing
   for (let cut = 1; cut <= most && cut <= bytes.length; cut++) {
     const end = bytes.length - cut;

@@ -28,7 +28,7 @@ export interface EncodeOptions {
   readonly encoding?: 'utf-8' | 'utf-16le';
 }
 
-const LATIN = /^[\u0001-\u024f]*$/;
+const LATIN = /^[^\u0250-\uffff]*$/;
 
 interface Reading {
   readonly encoding: PassphraseEncoding;
@@ -108,10 +108,13 @@ function ownIn(bytes: Bytes): PassphraseFile {
 
 /** What a file without a mark that is not UTF-8 may say. */
 function likelyTexts(bytes: Bytes): string[] {
-  const texts = readings(bytes).flatMap(({ text }) => (text.includes('\0') ? [] : [text]));
-  // Latin letters in UTF-16 are Chinese characters with the bytes the other way round, never the reverse.
+  return latinFirst(readings(bytes).flatMap(({ text }) => (text.includes('\0') ? [] : [text])));
+}
+
+/** Latin letters in UTF-16 are Chinese characters with the bytes the other way round, never the reverse. */
+function latinFirst(texts: readonly string[]): string[] {
   const latin = texts.filter((text) => LATIN.test(text));
-  return latin.length > 0 ? latin : texts;
+  return latin.length > 0 ? latin : [...texts];
 }
 
 function certainDamage(texts: readonly string[]): Finding['damage'] | undefined {
@@ -149,10 +152,8 @@ function isCut(bytes: Bytes): boolean {
     mark.length === 0 && rest.length - (text ?? '').length === 1 && /^[\0-\x7f]*$/.test(text ?? '');
   if (text !== undefined && !isOldLetter) return true;
   if (mark.length > 0) return false;
-  return ENCODINGS.slice(1).some(({ encoding: other }) => {
-    const beginning = decodeCut(other, rest);
-    return beginning !== undefined && findDamage(beginning)?.damage === 'truncated';
-  });
+  const beginnings = ENCODINGS.slice(1).flatMap(({ encoding: other }) => decodeCut(other, rest) ?? []);
+  return latinFirst(beginnings).some((beginning) => findDamage(beginning)?.damage === 'truncated');
 }
 
 function fileOf(reading: Reading, passphrase: string, style: PassphraseFile['style']): PassphraseFile {
