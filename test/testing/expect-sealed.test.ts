@@ -166,23 +166,24 @@ describe('expectSealed', () => {
     expect(await saidOf({ ...row, a: SECRET }, {}, turned)).toMatchObject({ columns: ['a'] });
   });
 
-  const nothing: Readonly<Record<string, unknown>> = {
-    'no row': undefined,
-    'null in place of a row': null,
-    'no rows': [],
-    'a row without an attribute': { id: ID, plan: 'pro' },
-    'an empty row': {},
-    'one row of many without an attribute': [sealed, { id: ID }],
-    'rows that were not found': [undefined],
-    'a row that nobody awaited': Promise.resolve(sealed),
-    'text in place of a row': cell,
-    'a row as an array of its values': [Object.values(sealed)],
-    'nothing but nulls': [{ email: null }, { photo: null, email: null }],
-  };
-  for (const [what, rows] of Object.entries(nothing)) {
+  const nothing: readonly (readonly [what: string, rows: unknown, said: string])[] = [
+    ['no row', undefined, 'there is no row'],
+    ['null in place of a row', null, 'there is no row'],
+    ['no rows', [], 'there is no row'],
+    ['a row without an attribute', { id: ID, plan: 'pro' }, 'row 0 has none'],
+    ['an empty row', {}, 'row 0 has none'],
+    ['one row of many without an attribute', [sealed, { id: ID }], 'row 1 has none'],
+    ['a row that was not found', [sealed, sealed, undefined], 'row 2 has none'],
+    ['a row that nobody awaited', Promise.resolve(sealed), 'row 0 has none'],
+    ['text in place of a row', cell, 'row 0 has none'],
+    ['a row as an array of its values', [Object.values(sealed)], 'row 0 has none'],
+    ['nothing but nulls', [{ email: null }, { photo: null, email: null }], 'nothing but nulls'],
+  ];
+  for (const [what, rows, said] of nothing) {
     it(`says that ${what} proves nothing`, async () => {
       const error = await saidOf(rows);
       expect(error?.message).toMatch(/^customers: .* proves nothing\.$/);
+      expect(error?.message).toContain(said);
       expect(error).toMatchObject({ columns: [], table: 'customers' });
     });
   }

@@ -68,7 +68,9 @@ describe('testKeyring', () => {
   });
 
   it('passes on what the store says', async () => {
-    const store = { ...memoryKeyring(), read: () => Promise.reject(new Error('no store')) };
-    await expect(testKeyring({ store })).rejects.toThrow('no store');
+    const sound = memoryKeyring();
+    const down = () => Promise.reject(new Error('no store'));
+    await expect(testKeyring({ store: { ...sound, read: down } })).rejects.toThrow('no store');
+    await expect(testKeyring({ store: { ...sound, write: down } })).rejects.toThrow('no store');
   });
 });
