@@ -4,7 +4,7 @@ import { DOCUMENT_CASES } from './keyring-store/documents.js';
 import { assert } from './keyring-store/fixtures.js';
 import { PAGE_CASES } from './keyring-store/pages.js';
 import { PROCESS_CASES } from './keyring-store/processes.js';
-import { READ_ONLY_CASES } from './keyring-store/read-only.js';
+import { READ_ONLY_CASES, documentOf } from './keyring-store/read-only.js';
 import { RESTORE_CASES } from './keyring-store/restores.js';
 import type {
   KeyringCase,
@@ -57,10 +57,12 @@ export function keyringStoreCases(
 
 /** The cases of a keyring store that can only be read. `open` is given the document that it is to hold, or none. */
 export function readOnlyKeyringCases(open: OpenReadOnlyKeyring): readonly ConformanceCase[] {
-  return READ_ONLY_CASES.map(({ name, held, test }) => ({
+  return READ_ONLY_CASES.map(({ name, revision, test }) => ({
     name,
     async run() {
-      const subject = await open(held);
+      const subject = await open(
+        revision === undefined ? undefined : { revision, document: documentOf(revision) },
+      );
       try {
         await test(subject.store);
       } finally {
