@@ -96,8 +96,7 @@ export function decodeSlot(value: unknown): Slot {
     return { ...base, type, keyName, wrappedSecret: wrappedSecret(slot['wrappedSecret']) };
   }
   const { norm, kdf } = slot;
-  if (typeof norm !== 'string' || typeof kdf !== 'string') throw damaged('A slot has no key derivation.');
-  if (!isNorm(norm) || kdf !== KDF) throw new KeyringFormatError();
+  if (typeof norm !== 'string' || !isNorm(norm) || kdf !== KDF) throw new KeyringFormatError();
   return {
     ...base,
     type,
