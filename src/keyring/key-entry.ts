@@ -42,8 +42,9 @@ export function decodeKey(value: unknown): KeyEntry {
   const expected = MEMBERS.filter((name) => Object.hasOwn(key, name) || !OPTIONAL.includes(name));
   const { kind, state } = closed(value, expected, 'key');
   if (typeof kind !== 'string') throw damaged('A key has no kind.');
+  if (!isKind(kind)) throw new KeyringFormatError();
   if (typeof state !== 'string') throw damaged('A key has no state.');
-  if (!isKind(kind) || !isState(state)) throw new KeyringFormatError();
+  if (!isState(state)) throw new KeyringFormatError();
   const row = KEY_STATES[state];
   if (row.holdsBytes !== Object.hasOwn(key, 'wrapped'))
     throw damaged('A key is there and destroyed, or neither.');
