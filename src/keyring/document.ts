@@ -136,12 +136,15 @@ export function decodePayload(bytes: Bytes): KeyringDocument {
 }
 
 /** Members that are right alone and contradict each other. */
-function assertConsistent({ revision, previous, slots, keys, change }: KeyringDocument): void {
+function assertConsistent({ revision, previous, slots, keys, pages, change }: KeyringDocument): void {
   if ((revision === 1) !== (previous === undefined))
     throw damaged('The first revision has no predecessor, and every other one has.');
   if (new Set(slots.map((slot) => slot.id)).size < slots.length) throw damaged('Two slots have one id.');
   if (keys.some(({ addedIn }) => addedIn > revision) || (change && change.revision > revision))
     throw damaged('Something came with a revision that is still to come.');
+  // A change would look for them in their page, and write that without them.
+  if (pages.length > 0 && keys.some(({ tenant }) => tenant !== undefined))
+    throw damaged('A tenant’s key stands beside the pages.');
 }
 
 /** `JSON.parse` lets the last of doubled members win; written again, such bytes are others. */
