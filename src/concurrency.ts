@@ -16,6 +16,19 @@ export async function settleAll<T, U>(
   return outcomes;
 }
 
+/** The same for work that is all wanted: throws what the first item that failed threw, once nothing is under way. */
+export async function mapAll<T, U>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, position: number) => Promise<U>,
+): Promise<U[]> {
+  const outcomes = await settleAll(items, limit, work);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
 async function settle<U>(promise: Promise<U>): Promise<PromiseSettledResult<U>> {
   try {
     return { status: 'fulfilled', value: await promise };

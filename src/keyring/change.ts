@@ -1,5 +1,6 @@
 import { copyBytes, isUint8Array } from '../bytes.js';
 import { assertScopeFits } from '../cipher/index.js';
+import { mapAll } from '../concurrency.js';
 import { type ContextPart, encodeContext } from '../envelope/index.js';
 import {
   InvalidContextError,
@@ -8,6 +9,7 @@ import {
   KeyringLimitError,
   UnknownKeyError,
 } from '../errors.js';
+import { DEFAULT_CONCURRENCY } from '../limits.js';
 import { type Census, assertCurrentCensus } from './census.js';
 import type { KeyringDocument } from './document.js';
 import type { Environment } from './environment.js';
@@ -15,12 +17,14 @@ import type { KeyEntry } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { type RootKeys, keyIdOf, makeKey, tenantId } from './keys.js';
 import { type KeyringPolicy, assertPolicy } from './policy.js';
-import { KeyNames, Roster } from './roster.js';
+import { KeyNames, roleOf } from './roster.js';
 import type { UnlockSecret } from './slots.js';
 import { KEY_STATES, type KeyKind, type KeyState } from './states.js';
 
 /** Two index keys share a token prefix by chance once in 2^40: more than a few tries mean a broken random source. */
 const MAX_KEY_TRIES = 8;
+/** What a tenant gets of its own. */
+const TENANT_KINDS = ['data', 'index'] as const;
 
 /** What {@link addKey} takes. */
 export interface AddKeyOptions {
@@ -139,15 +143,15 @@ export async function addTenants(keyring: Keyring, tenants: readonly ContextPart
   const opened = openedOf(keyring);
   await opened.change({ tenants: own }, async (document) => {
     const { environment, root } = opened;
-    const roster = new Roster(document.keys);
+    // No roster: that takes keys of one document or one page, and index keys in two pages may share a token prefix.
+    const active = new Set(document.keys.filter(({ state }) => state === 'active').map(roleOf));
     const names = new KeyNames(document.keys);
-    const added: KeyEntry[] = [];
-    for (const tenant of new Map(own.map((tenant) => [tenantId(tenant), tenant])).values()) {
-      for (const kind of ['data', 'index'] as const) {
-        if (roster.active(kind, tenant)) continue;
-        added.push(await newKey(environment, root, document, names, kind, tenant, 'active'));
-      }
-    }
+    const roles = [...new Map(own.map((tenant) => [tenantId(tenant), tenant])).values()]
+      .flatMap((tenant) => TENANT_KINDS.map((kind) => ({ kind, tenant })))
+      .filter((role) => !active.has(roleOf(role)));
+    const added = await mapAll(roles, DEFAULT_CONCURRENCY, ({ kind, tenant }) =>
+      newKey(environment, root, document, names, kind, tenant, 'active'),
+    );
     return added.length === 0 ? undefined : { keys: [...document.keys, ...added] };
   });
 }

@@ -11,7 +11,7 @@ import {
   type BucketedKey,
   PageGoneError,
   type PageReader,
-  bucketOf,
+  bucketsOf,
   cutPages,
   pageOfBucket,
 } from './pages.js';
@@ -90,16 +90,11 @@ export class KeyDraft {
   }
 
   async #bucketed(keys: readonly KeyEntry[]): Promise<readonly BucketedKey[]> {
-    const known = new Map<string, number>();
-    const bucketed: BucketedKey[] = [];
-    for (const key of keys) {
-      const tenant = key.tenant as ContextPart;
-      const name = tenantId(tenant);
-      const bucket = known.get(name) ?? (await bucketOf(this.#environment.engine, tenant));
-      known.set(name, bucket);
-      bucketed.push({ key, bucket });
-    }
-    return bucketed;
+    const names = keys.map(({ tenant }) => tenantId(tenant));
+    const tenants = new Map(keys.map(({ tenant }, i) => [names[i] as string, tenant as ContextPart]));
+    const known = await bucketsOf(this.#environment.engine, [...tenants.values()]);
+    const buckets = new Map([...tenants.keys()].map((name, i) => [name, known[i] as number]));
+    return keys.map((key, i) => ({ key, bucket: buckets.get(names[i] as string) as number }));
   }
 
   async #replacePages(keys: readonly BucketedKey[]): Promise<readonly PageReference[]> {
@@ -164,7 +159,7 @@ async function placesOf(
   if (scope === 'document' || pages.length === 0) return [];
   if (scope === 'all') return [...pages.keys()];
   if ('tenants' in scope) {
-    const buckets = await Promise.all(scope.tenants.map((tenant) => bucketOf(engine, tenant)));
+    const buckets = await bucketsOf(engine, scope.tenants);
     return [...new Set(buckets.map((bucket) => pageOfBucket(pages, bucket)))];
   }
   if (keys.some((key) => keyIdOf(key) === scope.keyId)) return [];

@@ -1,8 +1,9 @@
-import { type Bytes, equalBytes, utf8 } from '../bytes.js';
+import { type Bytes, concat, equalBytes, utf8 } from '../bytes.js';
 import { Lru } from '../cipher/index.js';
+import { mapAll } from '../concurrency.js';
 import type { ContextPart } from '../envelope/index.js';
 import { KeyringDamagedError, KeyringLimitError, StoreUnfitError } from '../errors.js';
-import { MAX_PAGE_BYTES, PAGE_CACHE_ENTRIES, PAGE_SPLIT_BYTES } from '../limits.js';
+import { DEFAULT_CONCURRENCY, MAX_PAGE_BYTES, PAGE_CACHE_ENTRIES, PAGE_SPLIT_BYTES } from '../limits.js';
 import type { Engine } from '../ports/engine.js';
 import type { KeyringPages } from '../ports/keyring-store.js';
 import { list } from './checks.js';
@@ -21,7 +22,7 @@ export interface KeyPage {
 export class PageGoneError extends Error {}
 
 /** A page's bytes: a JSON list of keys, spelled as in the payload. */
-export function encodePage(keys: readonly KeyEntry[]): Bytes {
+function encodePage(keys: readonly KeyEntry[]): Bytes {
   return utf8(JSON.stringify(keys.map(encodeKey)));
 }
 
@@ -40,6 +41,11 @@ export async function bucketOf(engine: Engine, tenant: ContextPart): Promise<num
   return ((hash[0] as number) << 8) | (hash[1] as number);
 }
 
+/** The same for many. */
+export function bucketsOf(engine: Engine, tenants: readonly ContextPart[]): Promise<readonly number[]> {
+  return mapAll(tenants, DEFAULT_CONCURRENCY, (tenant) => bucketOf(engine, tenant));
+}
+
 /** The place of the page that holds a bucket; the first page begins at bucket 0, so there is one. */
 export function pageOfBucket(pages: readonly PageReference[], bucket: number): number {
   return pages.findLastIndex(({ from }) => from <= bucket);
@@ -53,23 +59,43 @@ export interface BucketedKey {
 
 /** Keys of one range of buckets as pages that are not too long: halves, and halves of those. */
 export function cutPages(keys: readonly BucketedKey[], from: number): { from: number; page: Bytes }[] {
-  const page = encodePage(keys.map(({ key }) => key));
+  return cut(
+    keys.map(({ bucket, key }) => ({ bucket, spelled: utf8(JSON.stringify(encodeKey(key))) })),
+    from,
+  );
+}
+
+/** A key is spelled once, however often its page is cut. */
+interface SpelledKey {
+  readonly bucket: number;
+  readonly spelled: Bytes;
+}
+
+function cut(keys: readonly SpelledKey[], from: number): { from: number; page: Bytes }[] {
   const buckets = [...new Set(keys.map(({ bucket }) => bucket))].sort((left, right) => left - right);
   const middle = buckets[buckets.length >> 1];
-  if (page.length <= PAGE_SPLIT_BYTES || middle === undefined || buckets.length < 2) {
-    if (page.length > MAX_PAGE_BYTES) throw new KeyringLimitError('A page of keys has at most 1 MiB.');
-    return [{ from, page }];
+  const bytes = keys.reduce((sum, { spelled }) => sum + spelled.length + 1, 1);
+  if (bytes <= PAGE_SPLIT_BYTES || middle === undefined || buckets.length < 2) {
+    if (bytes > MAX_PAGE_BYTES) throw new KeyringLimitError('A page of keys has at most 1 MiB.');
+    return [{ from, page: joinPage(keys) }];
   }
   return [
-    ...cutPages(
+    ...cut(
       keys.filter(({ bucket }) => bucket < middle),
       from,
     ),
-    ...cutPages(
+    ...cut(
       keys.filter(({ bucket }) => bucket >= middle),
       middle,
     ),
   ];
+}
+
+/** What {@link encodePage} gives. */
+function joinPage(keys: readonly SpelledKey[]): Bytes {
+  const comma = utf8(',');
+  const items = keys.flatMap(({ spelled }, i) => (i === 0 ? [spelled] : [comma, spelled]));
+  return concat(utf8('['), ...items, utf8(']'));
 }
 
 /** Reads pages when they are asked for, and keeps the ones used last. */
@@ -91,28 +117,27 @@ export class PageReader {
     const { name } = reference;
     const held = this.#held.get(name);
     if (held) return Promise.resolve(held);
-    const reading = this.#reading.get(name) ?? this.#read(reference);
+    const underWay = this.#reading.get(name);
+    if (underWay) return underWay;
+    // Behind the set, whenever it ends: a store may throw before it has given a promise, and is asked again then.
+    const reading = this.#read(reference).finally(() => this.#reading.delete(name));
     this.#reading.set(name, reading);
     return reading;
   }
 
   async #read({ name, hash }: PageReference): Promise<KeyPage> {
-    try {
-      if (!this.#store) {
-        throw new StoreUnfitError(
-          'This keyring has pages of tenants’ keys, and its store keeps no pages. Copy the keyring whole, with exportKeyring.',
-        );
-      }
-      const bytes = await this.#store.read(name, MAX_PAGE_BYTES);
-      if (!bytes) throw new PageGoneError();
-      if (bytes.length > MAX_PAGE_BYTES || !equalBytes(await this.#engine.digest(bytes), hash))
-        throw new KeyringDamagedError('A page of keys is not the one that the document names.');
-      const page = decodePage(bytes);
-      this.#held.set(name, page);
-      return page;
-    } finally {
-      this.#reading.delete(name);
+    if (!this.#store) {
+      throw new StoreUnfitError(
+        'This keyring has pages of tenants’ keys, and its store keeps no pages. Copy the keyring whole, with exportKeyring.',
+      );
     }
+    const bytes = await this.#store.read(name, MAX_PAGE_BYTES);
+    if (!bytes) throw new PageGoneError();
+    if (bytes.length > MAX_PAGE_BYTES || !equalBytes(await this.#engine.digest(bytes), hash))
+      throw new KeyringDamagedError('A page of keys is not the one that the document names.');
+    const page = decodePage(bytes);
+    this.#held.set(name, page);
+    return page;
   }
 
   /** The page in which a key stands, whosever it is. Reads every page once. */
@@ -126,5 +151,10 @@ export class PageReader {
     this.#keyIds = known; // pages that are not named any more are forgotten
     const place = pages.findIndex(({ name }) => known.get(name)?.has(keyId));
     return place === -1 ? undefined : place;
+  }
+
+  /** The same without reading: among the pages whose keys are known by now. */
+  knownPageWith(pages: readonly PageReference[], keyId: string): PageReference | undefined {
+    return pages.find(({ name }) => this.#keyIds.get(name)?.has(keyId));
   }
 }

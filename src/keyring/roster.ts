@@ -46,7 +46,7 @@ export class Roster {
       if (taken) throw new KeyringDamagedError('Two index keys share a token prefix.', { keyId });
       this.#byId.set(keyId, entry);
       if (entry.state !== 'active') continue;
-      const role = roleOf(entry.kind, entry.tenant);
+      const role = roleOf(entry);
       if (this.#active.has(role)) throw new KeyringDamagedError('Two keys are active at once.', { keyId });
       this.#active.set(role, entry);
       if (entry.kind === 'data' && entry.tenant !== undefined)
@@ -74,7 +74,7 @@ export class Roster {
 
   /** The active key of exactly this kind and tenant. */
   active(kind: KeyKind, tenant: ContextPart | undefined): KeyEntry | undefined {
-    return this.#active.get(roleOf(kind, tenant));
+    return this.#active.get(roleOf({ kind, tenant }));
   }
 }
 
@@ -85,6 +85,7 @@ export function spelledTenant(tenant: ContextPart): string {
   return typeof tenant === 'bigint' ? tenant.toString() : hex(tenant);
 }
 
-function roleOf(kind: KeyKind, tenant: ContextPart | undefined): string {
+/** A string that is equal for keys of one kind and tenant, of which one is active at most. */
+export function roleOf({ kind, tenant }: Pick<KeyEntry, 'kind' | 'tenant'>): string {
   return `${kind} ${tenantId(tenant)}`;
 }
