@@ -14,7 +14,7 @@ import { type OpenedKeyring, randomName } from './opened.js';
 
 /** What {@link watchKeyring} takes. */
 export interface WatchOptions {
-  /** How often the keyring is read, in milliseconds; at least 100. Default: 30,000. */
+  /** How often the keyring is read, in milliseconds; an integer from 100. Default: 30,000. */
   readonly everyMs?: number;
   /** What this process calls itself in the registry, such as a host's name: one line of at most 128 characters, not a secret. Default: empty. */
   readonly name?: string;
@@ -56,11 +56,11 @@ const PROCESS_ID_BYTES = 16;
 export async function watchKeyring(keyring: Keyring, options: WatchOptions = {}): Promise<KeyringWatch> {
   const { everyMs = DEFAULT_WATCH_INTERVAL_MS, name = '' } = options;
   if (
-    !(everyMs >= MIN_WATCH_INTERVAL_MS && everyMs <= 2 ** 31 - 1) ||
+    !(Number.isSafeInteger(everyMs) && everyMs >= MIN_WATCH_INTERVAL_MS && everyMs <= 2 ** 31 - 1) ||
     !isLine(name, 0, MAX_LABEL_CHARACTERS)
   ) {
     throw new DefinitionError(
-      'everyMs is 100 to 2,147,483,647; a process’s name is one line of at most 128 characters.',
+      'everyMs is an integer from 100 to 2,147,483,647; a process’s name is one line of at most 128 characters.',
     );
   }
   const opened = openedOf(keyring);
@@ -79,8 +79,8 @@ export async function watchKeyring(keyring: Keyring, options: WatchOptions = {})
   };
   const turn = async (): Promise<void> => {
     await opened.refresh();
-    await opened.usage.refresh();
     await announce();
+    await opened.usage.refresh(); // last: nobody should wait for this process because a log fails
   };
   // One after the other: an older entry must not land on a newer one, nor any after the process was struck off.
   let queue: Promise<void> = Promise.resolve();
