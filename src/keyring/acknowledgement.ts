@@ -1,7 +1,6 @@
 import { NotAcknowledgedError } from '../errors.js';
 import { DEFAULT_ACKNOWLEDGEMENT_MS } from '../limits.js';
 import type { StopSignal } from '../ports/clock.js';
-import type { ProcessRegistry } from '../ports/keyring-store.js';
 import { type Keyring, openedOf } from './keyring.js';
 import type { OpenedKeyring } from './opened.js';
 import { type KeyringProcess, readProcesses } from './processes.js';
@@ -50,7 +49,7 @@ export async function acknowledged(
   const untilMs = clock.monotonicMs() + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
-    const missing = await laggards(registry, revision, pulses, clock.monotonicMs());
+    const missing = laggards(await readProcesses(registry), revision, pulses, clock.monotonicMs());
     if (missing.length === 0) return;
     if (clock.monotonicMs() >= untilMs) throw new NotAcknowledgedError(revision, missing.map(nameOf));
     await clock.sleep(LOOK_INTERVAL_MS, signal);
@@ -63,13 +62,13 @@ interface Pulse {
   readonly sinceMs: number;
 }
 
-async function laggards(
-  registry: ProcessRegistry,
+/** `nowMs` is after the look, so that no beat is taken for older than it is. */
+function laggards(
+  processes: readonly KeyringProcess[],
   revision: number,
   pulses: Map<string, Pulse>,
   nowMs: number,
-): Promise<readonly KeyringProcess[]> {
-  const processes = await readProcesses(registry);
+): readonly KeyringProcess[] {
   return processes.filter(({ processId, revision: read, beat, maxStaleMs }) => {
     if (read >= revision) return false;
     const known = pulses.get(processId);
