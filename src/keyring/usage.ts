@@ -16,7 +16,10 @@ interface Count {
   told: number;
   /** Sealed here since. */
   untold: number;
-  telling: boolean;
+  /** The next addition to the log is due at so many that are not told. */
+  due: number;
+  /** Under way. */
+  telling: Promise<void> | undefined;
   warned: boolean;
 }
 
@@ -26,6 +29,7 @@ export class UsageMeter {
   readonly #log: UsageLog | undefined;
   readonly #maxCells: () => number | undefined;
   readonly #counts = new Map<string, Count>();
+  #hasRead = false;
 
   constructor(environment: Environment, log: UsageLog | undefined, maxCells: () => number | undefined) {
     this.#environment = environment;
@@ -35,6 +39,8 @@ export class UsageMeter {
 
   /** One more cell under this key. Throws `KeyExhaustedError` where it would be one too many. */
   count(keyId: string): void {
+    // With its first cell a process learns what the others have sealed: one that lives shortly comes to no other reason.
+    if (!this.#hasRead) void this.#read();
     const count = this.#count(keyId);
     const cells = count.told + count.untold + 1;
     const maxCells = this.#maxCells() ?? MAX_CELLS_PER_KEY;
@@ -44,8 +50,8 @@ export class UsageMeter {
       count.warned = true;
       tell(this.#environment.onEvent, { type: 'key-usage', keyId, cells, maxCells });
     }
-    const due = Math.max(CELLS_PER_SALT, count.told * UNTOLD_SHARE);
-    if (this.#log && count.untold >= due && !count.telling) void this.#tell(keyId, count, count.untold);
+    if (this.#log && !count.telling && count.untold >= Math.max(count.due, count.told * UNTOLD_SHARE))
+      void this.#tell(keyId, count, count.untold).then(() => this.#read());
   }
 
   /** Cells under each key, as far as this process knows. */
@@ -57,9 +63,20 @@ export class UsageMeter {
   /** Takes over what the other processes have told. */
   async refresh(): Promise<void> {
     if (!this.#log) return;
+    this.#hasRead = true;
     for (const [keyId, told] of Object.entries(await this.#log.totals())) {
       const count = this.#count(keyId);
-      count.told = Math.max(count.told, told);
+      // The total may have what is being told already: it would be counted twice.
+      if (!count.telling) count.told = Math.max(count.told, told);
+    }
+  }
+
+  async #read(): Promise<void> {
+    this.#hasRead = true;
+    try {
+      await this.refresh();
+    } catch (error) {
+      tell(this.#environment.onEvent, { type: 'usage-failed', error });
     }
   }
 
@@ -67,31 +84,37 @@ export class UsageMeter {
   async close(): Promise<void> {
     if (!this.#log) return;
     for (const [keyId, count] of this.#counts) {
+      await count.telling;
       const units = count.untold / LAST_UNIT_CELLS;
       const whole = Math.floor(units) + (this.#chance() < units % 1 ? 1 : 0);
-      if (whole > 0 && !count.telling) await this.#tell(keyId, count, whole * LAST_UNIT_CELLS);
+      if (whole > 0) await this.#tell(keyId, count, whole * LAST_UNIT_CELLS);
       count.untold = 0;
     }
   }
 
-  async #tell(keyId: string, count: Count, cells: number): Promise<void> {
-    count.telling = true;
+  #tell(keyId: string, count: Count, cells: number): Promise<void> {
+    count.telling = this.#add(keyId, count, cells).finally(() => {
+      count.telling = undefined;
+    });
+    return count.telling;
+  }
+
+  async #add(keyId: string, count: Count, cells: number): Promise<void> {
     try {
       await this.#log?.add(keyId, cells);
       count.told += cells;
       count.untold = Math.max(0, count.untold - cells);
-      await this.refresh();
+      count.due = CELLS_PER_SALT;
     } catch (error) {
+      count.due = count.untold + CELLS_PER_SALT; // a log that fails is not asked again for every cell
       tell(this.#environment.onEvent, { type: 'usage-failed', error });
-    } finally {
-      count.telling = false;
     }
   }
 
   #count(keyId: string): Count {
     let count = this.#counts.get(keyId);
     if (!count) {
-      count = { told: 0, untold: 0, telling: false, warned: false };
+      count = { told: 0, untold: 0, due: CELLS_PER_SALT, telling: undefined, warned: false };
       this.#counts.set(keyId, count);
     }
     return count;
