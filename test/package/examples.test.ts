@@ -23,6 +23,20 @@ const PRINTED: Readonly<Record<string, string>> = {
     the old key: suspended
     patients: Ada: influenza, Ben: influenza, Cleo: influenza, Dan: none, Eve: influenza
     a cell under the old key: suspended-key`,
+  'change-key.ts': `
+    the old copy reads: Ada
+    the new passphrase: …-… (35 characters)
+    after changeKey: data deactivated, index deactivated, data active, index active
+    new members are under the new key; old ones still read: Ada
+    rotation: 0 of 5 records
+    rotation: 2 of 5 records
+    rotation: 4 of 5 records
+    rotation: 5 of 5 records
+    finished: data suspended, index deactivated, data active, index active
+    under way: false
+    members: Ada, Ben, Cleo, Dan, Eve
+    the old copy reads: unknown-key
+    the old passphrase: wrong-secret`,
   'many-records.ts': `
     encrypted: 999 of 1000
       record at 700: invalid-value (visits)
