@@ -114,11 +114,7 @@ export class OpenedKeyring {
     this.#unlocked = unlocked;
     this.#accepted = accepted;
     this.#readAt = readAt;
-    this.#reloads = new ReloadQueue(
-      environment.clock,
-      () => this.refresh(),
-      (keyId) => this.has(keyId),
-    );
+    this.#reloads = new ReloadQueue(environment.clock, () => this.refresh());
   }
 
   /** Verifies the document under the root's MAC key, then holds it. Nothing but slots is used before. */
@@ -131,7 +127,9 @@ export class OpenedKeyring {
     readAt: Moment,
   ): Promise<OpenedKeyring> {
     const accepted = await verifyDocument(environment, unlocked.root, stored);
-    return new OpenedKeyring(environment, store, unlocked, holding, accepted, readAt);
+    const opened = new OpenedKeyring(environment, store, unlocked, holding, accepted, readAt);
+    opened.#warnOfAge();
+    return opened;
   }
 
   get document(): KeyringDocument {
@@ -277,6 +275,7 @@ export class OpenedKeyring {
     }
     this.#accept(accepted, unlocked);
     this.#readAt = readAt;
+    this.#warnOfAge();
     await draft.removeReplacedPages();
   }
 
@@ -354,20 +353,20 @@ export class OpenedKeyring {
     tenant: ContextPart | undefined,
     where: Where,
   ): Promise<DataKey> {
-    const isThere = await this.#reloads.find(keyId);
-    const entry = isThere ? await this.#entryOfAnybody(keyId) : undefined;
+    // Another tenant's key, met before: reading the keyring again would tell nothing new.
+    const known = this.#pages.knownPageWith(this.document.pages, keyId);
+    // The tenant's page first: most keys that are new to a process are its own, and one page is quicker read than all.
+    const find = async (): Promise<KeyEntry | undefined> =>
+      (await this.#entry(keyId, tenant)) ?? this.#entryOfAnybody(keyId);
+    const entry = known ? await find() : await this.#reloads.find(keyId, find);
     if (entry?.kind !== 'data') throw new UnknownKeyError(where);
     return this.#load(assertOpens(entry, tenant, where));
   }
 
   /** Whether the keyring has a key with this id, also after reading it again. */
   hasAfterReload(keyId: string): MaybePromise<boolean> {
-    return this.#accepted.roster.get(keyId) !== undefined || this.#reloads.find(keyId);
-  }
-
-  /** Whether the keyring has a key with this id, of any kind, state and tenant. */
-  has(keyId: string): MaybePromise<boolean> {
-    return andThen(this.#entryOfAnybody(keyId), (entry) => entry !== undefined);
+    if (this.#accepted.roster.get(keyId)) return true;
+    return this.#reloads.find(keyId, () => this.#entryOfAnybody(keyId)).then((entry) => entry !== undefined);
   }
 
   /** All keys of a tenant, or those that all share, in the order in which they were added. */
@@ -500,10 +499,14 @@ export class OpenedKeyring {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    await Promise.all([...this.#closing].map((work) => work()));
-    await this.usage.close();
-    this.#loaded.clear();
-    this.cellKeys.clear();
+    try {
+      await Promise.all([...this.#closing].map((work) => work()));
+      await this.usage.close();
+    } finally {
+      // Also where the store is away, and a process could not be struck off.
+      this.#loaded.clear();
+      this.cellKeys.clear();
+    }
   }
 
   /** One at a time: an older document that is verified slowly must not look like a rollback beside a newer one. */

@@ -13,31 +13,30 @@ const MISSED_KEY_IDS = 1_024;
 export class ReloadQueue {
   readonly #clock: Clock;
   readonly #reload: () => Promise<void>;
-  readonly #has: (keyId: string) => MaybePromise<boolean>;
   /** Key ids that a reload did not find, and when it began. */
   readonly #missed = new Lru<number>(MISSED_KEY_IDS);
   #waiting: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
   #lastBeganMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, reload: () => Promise<void>, has: (keyId: string) => MaybePromise<boolean>) {
+  constructor(clock: Clock, reload: () => Promise<void>) {
     this.#clock = clock;
     this.#reload = reload;
-    this.#has = has;
   }
 
   /**
-   * Reloads for this key id, unless that has been in vain within the last second: one bad cell makes no list slow.
-   * Gives back whether the key is there now.
+   * Reloads for this key id and looks for it, unless that has been in vain within the last second: one bad cell makes no
+   * list slow.
    */
-  async find(keyId: string): Promise<boolean> {
+  async find<T>(keyId: string, look: () => MaybePromise<T | undefined>): Promise<T | undefined> {
     const missedMs = this.#missed.get(keyId);
-    if (missedMs !== undefined && this.#clock.monotonicMs() - missedMs < MIN_RELOAD_INTERVAL_MS) return false;
+    if (missedMs !== undefined && this.#clock.monotonicMs() - missedMs < MIN_RELOAD_INTERVAL_MS)
+      return undefined;
     const beganMs = this.#clock.monotonicMs();
     await this.request();
-    const isThere = await this.#has(keyId);
-    if (!isThere) this.#missed.set(keyId, Math.max(beganMs, this.#lastBeganMs));
-    return isThere;
+    const found = await look();
+    if (found === undefined) this.#missed.set(keyId, Math.max(beganMs, this.#lastBeganMs));
+    return found;
   }
 
   /** Resolves after a reload that began after this call. */
