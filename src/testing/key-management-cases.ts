@@ -292,8 +292,10 @@ const BUFFERS: readonly Case[] = [
         context.keyringId === HERE.keyringId && context.slotId === HERE.slotId,
         'A call has changed its context.',
       );
-      await outcomeOf(service, damaged(there, 0), context);
-      assert(equal(there, copy), 'A refused unwrap has changed a wrapped secret that it was not given.');
+      const altered = damaged(there, 0);
+      const kept = altered.slice();
+      await outcomeOf(service, altered, context);
+      assert(equal(altered, kept), 'A refused unwrap has changed what it was given.');
     },
   },
   {
@@ -328,7 +330,6 @@ const BUFFERS: readonly Case[] = [
     async test(service) {
       const secret = secretOf(21);
       const there = checkedWrapped(await service.wrap(secret, HERE));
-      assert(there.buffer !== secret.buffer, 'The wrapped secret is in the buffer of the secret.');
       const handed = there.slice();
       const one = await unwrapsTo(service, handed, HERE, secret);
       const two = await unwrapsTo(service, handed, HERE, secret);
@@ -338,7 +339,6 @@ const BUFFERS: readonly Case[] = [
         `The secret is a part of a buffer of ${one.buffer.byteLength} bytes, which others may share: copy it with new Uint8Array(secret), and wipe what you copied.`,
       );
       assert(one.buffer !== two.buffer, 'Two results are in one buffer.');
-      assert(one.buffer !== handed.buffer, 'The secret is in the buffer of the wrapped secret.');
     },
   },
 ];

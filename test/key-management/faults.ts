@@ -161,6 +161,30 @@ const named = (keyName: unknown, what: string): Fault => ({
   plant: () => ({ keyName: keyName as string }),
 });
 
+/** 12 bytes before everything that it wraps. */
+const MARK = new TextEncoder().encode('wrapped, v1:');
+
+/** Calls that come together are answered together: all as `pick` says, or each as it is. */
+function batching(
+  sound: KeyManagement,
+  pick: (
+    outcomes: readonly PromiseSettledResult<Uint8Array>[],
+  ) => PromiseSettledResult<Uint8Array> | undefined,
+): Unwrap {
+  let batch: Promise<PromiseSettledResult<Uint8Array>[]>[] = [];
+  return async (wrapped, context) => {
+    const mine = batch;
+    // Settled from the start: a refusal that comes before the batch is complete is nobody's unhandled one.
+    const place = mine.push(Promise.allSettled([sound.unwrap(wrapped, context)])) - 1;
+    await new Promise((resolve) => setTimeout(resolve));
+    batch = [];
+    const outcomes = (await Promise.all(mine)).flat();
+    const outcome = (mine.length > 8 && pick(outcomes)) || (outcomes[place] as (typeof outcomes)[number]);
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value.slice();
+  };
+}
+
 const always = (): boolean => true;
 
 export const FAULTS: readonly Fault[] = [
@@ -204,6 +228,17 @@ export const FAULTS: readonly Fault[] = [
       wrap(secret, context) {
         if (context.slotId.length > 63) throw new RangeError('too long');
         return sound.wrap(secret, context);
+      },
+    }),
+  },
+
+  {
+    name: 'unwraps for no id of 64 characters',
+    caughtBy: 'shortest and the longest ids',
+    plant: (sound) => ({
+      unwrap(wrapped, context) {
+        if (context.keyringId.length > 63) throw new KeyManagementRefusedError();
+        return sound.unwrap(wrapped, context);
       },
     }),
   },
@@ -322,6 +357,69 @@ export const FAULTS: readonly Fault[] = [
         },
       };
     },
+  },
+
+  {
+    name: 'refuses a whole batch for one call in it',
+    caughtBy: 'without harm to the others',
+    plant: (sound) => ({
+      unwrap: batching(sound, (outcomes) => outcomes.find((one) => one.status === 'rejected')),
+    }),
+  },
+  {
+    name: 'answers a whole batch with its first secret',
+    caughtBy: 'without harm to the others',
+    plant: (sound) => ({
+      unwrap: batching(sound, (outcomes) => outcomes.find((one) => one.status === 'fulfilled')),
+    }),
+  },
+  {
+    name: 'gives up a secret that was asked for with another context',
+    caughtBy: 'for another slot',
+    plant(sound) {
+      const givenUp = new Set<string>();
+      return {
+        async unwrap(wrapped, context) {
+          if (givenUp.has(hexOf(wrapped))) throw new KeyManagementRefusedError();
+          try {
+            return await sound.unwrap(wrapped, context);
+          } catch (error) {
+            givenUp.add(hexOf(wrapped));
+            throw error;
+          }
+        },
+      };
+    },
+  },
+  {
+    name: 'locks itself after many refusals',
+    caughtBy: 'one bit was altered',
+    plant(sound) {
+      let refusals = 0;
+      return {
+        async unwrap(wrapped, context) {
+          if (refusals >= 20) throw new KeyManagementRefusedError();
+          try {
+            return await sound.unwrap(wrapped, context);
+          } catch (error) {
+            refusals++;
+            throw error;
+          }
+        },
+      };
+    },
+  },
+  {
+    name: 'does without its mark where that is missing',
+    caughtBy: 'whose beginning is gone',
+    plant: (sound) => ({
+      wrap: async (secret, context) => Uint8Array.of(...MARK, ...(await sound.wrap(secret, context))),
+      unwrap: (wrapped, context) =>
+        sound.unwrap(
+          MARK.every((byte, i) => wrapped[i] === byte) ? wrapped.slice(MARK.length) : wrapped,
+          context,
+        ),
+    }),
   },
 
   // Values
@@ -488,6 +586,20 @@ export const FAULTS: readonly Fault[] = [
         const secret = await sound.unwrap(wrapped, context);
         wrapped.set(secret);
         return secret;
+      },
+    }),
+  },
+  {
+    name: 'wipes what it refuses',
+    caughtBy: 'does not change what it is given',
+    plant: (sound) => ({
+      async unwrap(wrapped, context) {
+        try {
+          return await sound.unwrap(wrapped, context);
+        } catch (error) {
+          wrapped.fill(0);
+          throw error;
+        }
       },
     }),
   },
