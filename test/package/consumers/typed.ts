@@ -34,6 +34,14 @@ import { fileKeyring } from 'cellseal/file';
 import { memoryKeyring, memoryRecords } from 'cellseal/memory';
 import { type RecordStore, type RotationProgress, census, listQuarantine, rotate } from 'cellseal/rotation';
 import { type SqliteClient, sqliteKeyring, sqliteRecords } from 'cellseal/sqlite';
+import {
+  type FakeKeyManagement,
+  type NotSealedError,
+  expectOpens,
+  expectSealed,
+  fakeKeyManagement,
+  testKeyring,
+} from 'cellseal/testing';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function is<_T extends true>(): void {}
@@ -67,6 +75,18 @@ is<Equal<RecordOf<typeof customers>['address'], Address | null>>();
 is<Equal<RecordOf<typeof customers>['visits'], bigint | null>>();
 is<Equal<StoredOf<typeof customers>['photo'], BinaryCell | null>>();
 is<Equal<StoredOf<typeof customers>['active'], Cell>>();
+
+export async function tests(rows: unknown[]): Promise<string> {
+  const service: FakeKeyManagement = fakeKeyManagement({ key: new Uint8Array(32) });
+  const store = memoryKeyring();
+  await createKeyring(store, { keyManagement: service });
+  expectSealed(customers, rows, { whole: true });
+  await expectOpens(customers, rows, await testKeyring({ store }));
+  await expectOpens(invoices, rows, await testKeyring(), { tenant: 'acme' });
+  // @ts-expect-error: the tenant is wanted
+  await expectOpens(invoices, rows, await testKeyring());
+  return ({} as NotSealedError).columns.join(service.keyName);
+}
 
 export async function everything(id: string, passphrase: string | undefined): Promise<Census> {
   const store: KeyringStore = memoryKeyring();
