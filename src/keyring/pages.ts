@@ -6,7 +6,7 @@ import { KeyringDamagedError, KeyringLimitError, StoreUnfitError } from '../erro
 import { DEFAULT_CONCURRENCY, MAX_PAGE_BYTES, PAGE_CACHE_ENTRIES, PAGE_SPLIT_BYTES } from '../limits.js';
 import type { Engine } from '../ports/engine.js';
 import type { KeyringPages } from '../ports/keyring-store.js';
-import { list } from './checks.js';
+import { damaged, list } from './checks.js';
 import { type PageReference, assertCanonical, parseJson } from './document.js';
 import { type KeyEntry, decodeKey, encodeKey } from './key-entry.js';
 import { keyIdOf } from './keys.js';
@@ -28,6 +28,7 @@ function encodePage(keys: readonly KeyEntry[]): Bytes {
 
 function decodePage(bytes: Bytes): KeyPage {
   const keys = list(parseJson(bytes)).map(decodeKey);
+  if (keys.some(({ tenant }) => tenant === undefined)) throw damaged('A page holds a key without a tenant.');
   assertCanonical(encodePage(keys), bytes);
   return { keys, roster: new Roster(keys) };
 }
