@@ -99,7 +99,8 @@ await addSlot(created, {
   label: 'in the safe',
   current: { keyManagement: service },
 });
-for (const { keyName, label, type } of listSlots(created)) console.log('slot:', label, type, keyName ?? '(no service)');
+for (const { keyName, label, type } of listSlots(created))
+  console.log('slot:', label, type, keyName ?? '(no service)');
 
 // At every start: one call of the service, and no secret in the application's configuration.
 const keyring = await openKeyring(store, { keyManagement: service });
