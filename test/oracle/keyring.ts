@@ -6,7 +6,8 @@ import { type Part, encodeInfo, item } from './context.js';
 
 /** A slot as its description D states it; raw and kms slots have no KDF. */
 export type Slot =
-  | { readonly type: 'raw' | 'kms'; readonly keyringId: string; readonly slotId: string }
+  | { readonly type: 'raw'; readonly keyringId: string; readonly slotId: string }
+  | { readonly type: 'kms'; readonly keyringId: string; readonly slotId: string }
   | {
       readonly type: 'passphrase';
       readonly keyringId: string;

@@ -4,6 +4,7 @@ import { keyId } from '../../cell.js';
 import {
   type DocumentSpec,
   type KeySpec,
+  type SlotSpec,
   type Unlock,
   payloadHash,
   payloadText,
@@ -12,6 +13,7 @@ import {
 } from '../../keyring-document.js';
 import { random } from '../shared.js';
 import {
+  CREATED_AT,
   DATA,
   INDEX,
   type JsonDocument,
@@ -20,8 +22,15 @@ import {
   PASSPHRASE,
   RAW_KEY,
   bytesOfDocument,
+  generated,
+  generatedSlot,
   jsonPart,
+  jsonUnlock,
   key,
+  kmsEntry,
+  kmsSlot,
+  page,
+  pageOf,
   passphraseSlot,
   rawSlot,
   spec,
@@ -68,6 +77,7 @@ function jsonKeys(keys: readonly KeySpec[]): JsonKey[] {
     ...(given.tenant !== undefined && { tenant: jsonPart(given.tenant) }),
     state: given.state,
     createdAt: given.createdAt,
+    addedIn: given.addedIn,
     ...(given.state !== 'destroyed' && { key: hex(given.key) }),
   }));
 }
@@ -81,11 +91,9 @@ function opens(
   const outcome = readDocument(bytesOfDocument(document), given.revision, unlock);
   if (outcome.code !== 'success') throw new Error(`${name}: ${outcome.code}`);
   const payload = payloadText(given);
-  const { passphrase, rawKey } = unlock;
   return {
     name,
-    ...(passphrase !== undefined && { passphrase }),
-    ...(rawKey !== undefined && { rawKey: hex(rawKey) }),
+    ...jsonUnlock(unlock),
     keyringId: given.keyringId,
     revision: given.revision,
     previous: given.previous === undefined ? null : hex(given.previous),
@@ -255,10 +263,137 @@ export function makeOpening(): OpeningCase[] {
       RAW,
     ),
     opens('extensions_64_levels_deep', spec({ extensions: nested(64) }), RAW),
+    ...withSlots(),
+    ...withGeneratedPassphrases(),
+    ...withTheRest(previous),
     opens('final_newline', first, RAW, `${plain}\n`),
     opens('final_carriage_return_and_newline', first, RAW, `${plain}\r\n`),
     opens('final_carriage_return', first, RAW, `${plain}\r`),
     opensLong('document_of_1_mib', 1_048_576),
+  ];
+}
+
+/** Labels, key management services, norms. */
+function withSlots(): OpeningCase[] {
+  const kms = kmsSlot('sl_kms');
+  const service: Unlock = { kms: [kmsEntry(kms)] };
+  const [other, largest] = [kmsSlot('sl_other'), kmsSlot('sl_largest', 8192)];
+  const allTypes = [passphraseSlot('sl_person'), kms, rawSlot('sl_service')];
+  const labelled = (label: string): DocumentSpec => spec({ slots: [{ ...rawSlot('sl_service'), label }] });
+  const ofNorm = (id: string, norm: string): SlotSpec => ({
+    ...passphraseSlot(id),
+    norm,
+    secret: random(`documents/secret/${id}`, 32),
+  });
+  const generatedNorms = [
+    ofNorm('sl_base32', 'crockford-1'),
+    ofNorm('sl_unicode', 'cjk-1'),
+    ofNorm('sl_words', 'words-1'),
+  ];
+  return [
+    opens('kms_slot', spec({ slots: [kms] }), service),
+    opens('kms_slot_with_the_shortest_names', spec({ slots: [{ ...kmsSlot('s', 1), keyName: 'k' }] }), {
+      kms: [kmsEntry(kmsSlot('s', 1))],
+    }),
+    opens(
+      'kms_slot_with_the_longest_names',
+      spec({ slots: [{ ...largest, keyName: '\u{1f511}'.repeat(256) }] }),
+      { kms: [kmsEntry(largest)] },
+    ),
+    opens('slots_of_all_types_by_a_kms', spec({ slots: allTypes }), service),
+    opens('slots_of_all_types_by_a_passphrase', spec({ slots: allTypes }), PERSON),
+    opens('slots_of_all_types_by_a_raw_key', spec({ slots: allTypes }), RAW),
+    opens('kms_slot_after_one_that_is_refused', spec({ slots: [other, kms] }), service),
+    opens('kms_slot_after_one_that_gives_another_secret', spec({ slots: [other, kms] }), {
+      kms: [{ ...kmsEntry(other), secret: random('documents/kms', 32) }, kmsEntry(kms)],
+    }),
+    opens('label', labelled('front office, 2nd floor'), RAW),
+    opens('label_of_128_units', labelled('\u{1f511}'.repeat(64)), RAW),
+    opens('label_with_escapes_and_separators', labelled('"\\/ \u00a0\u2028\u200b\ue000\u0301'), RAW),
+    opens(
+      'slot_made_far_away',
+      spec({ slots: [{ ...rawSlot('sl_service'), createdAt: '-000001-12-31T23:59:59.999Z' }] }),
+      RAW,
+    ),
+    opens(
+      'slots_of_all_norms_by_a_raw_key',
+      spec({ slots: [...generatedNorms, rawSlot('sl_service')] }),
+      RAW,
+    ),
+    opens(
+      'slots_of_norms_that_refuse_the_passphrase',
+      spec({ slots: [...generatedNorms, passphraseSlot('sl_person')] }),
+      PERSON,
+    ),
+  ];
+}
+
+/** Slots of generated passphrases. */
+function withGeneratedPassphrases(): OpeningCase[] {
+  const names = ['base32_drawn', 'unicode_drawn', 'words_drawn', 'words_24_drawn'];
+  const all = names.map((name) => generatedSlot(`sl_${name}`, name));
+  const by = (passphrase: string): Unlock => ({ passphrase });
+  const own = (passphrase: string): DocumentSpec =>
+    spec({ slots: [generatedSlot('sl_generated', 'base32_in_order'), passphraseSlot('sl_own', passphrase)] });
+  const { passphrase: base32Drawn } = generated('base32_drawn');
+  const { passphrase: damaged } = generated('base32_drawn_first_symbol_another');
+  return [
+    ...names.map((name, place) =>
+      opens(
+        `generated_passphrase_${name}`,
+        spec({ slots: [all[place] as SlotSpec] }),
+        by(generated(name).passphrase),
+      ),
+    ),
+    ...names.map((name) =>
+      opens(
+        `slots_of_every_norm_by_${name}`,
+        spec({ slots: [passphraseSlot('sl_person'), ...all] }),
+        by(generated(name).passphrase),
+      ),
+    ),
+    opens(
+      'generated_passphrase_spelled_otherwise',
+      spec({ slots: [generatedSlot('sl_generated', 'base32_drawn')] }),
+      by(` ${base32Drawn.toLowerCase().replaceAll('-', '').replaceAll('0', 'o').replaceAll('1', 'l')}\n`),
+    ),
+    opens(
+      'words_spelled_otherwise',
+      spec({ slots: [generatedSlot('sl_generated', 'words_drawn')] }),
+      by(generated('words_drawn').passphrase.toUpperCase().replaceAll(' ', '\t\u3000')),
+    ),
+    // What a slot was made of opens it, whatever it looks like.
+    opens('generated_passphrase_as_a_persons_own', own(base32Drawn), by(base32Drawn)),
+    opens('damaged_passphrase_as_a_persons_own', own(damaged), by(damaged)),
+  ];
+}
+
+/** Policies, changes of the root key, revisions of keys, pages. */
+function withTheRest(previous: Uint8Array): OpeningCase[] {
+  const second = (more: Partial<DocumentSpec>): DocumentSpec => spec({ revision: 2, previous, ...more });
+  const policy = (name: string, text: string): OpeningCase => opens(name, spec({ policy: text }), RAW);
+  const [low, high] = [page(key('tenant-0', 'active', { tenant: 'acme' })), page()];
+  return [
+    policy('policy_of_one_rule', '{"maxCellsPerKey":1000000}'),
+    policy('policy_of_the_least', '{"maxStaleMs":1000,"maxCellsPerKey":65536,"cryptoperiodDays":1}'),
+    policy(
+      'policy_of_the_most',
+      '{"maxStaleMs":2592000000,"maxCellsPerKey":281474976710656,"cryptoperiodDays":36500}',
+    ),
+    opens('change_of_this_revision', second({ change: { revision: 2, startedAt: CREATED_AT } }), RAW),
+    opens('change_of_the_first_revision', spec({ change: { revision: 1, startedAt: CREATED_AT } }), RAW),
+    opens(
+      'keys_of_several_revisions',
+      second({ keys: [{ ...DATA, addedIn: 2 }, INDEX, key('second', 'pre-active', { addedIn: 2 })] }),
+      RAW,
+    ),
+    opens('one_page', spec({ pages: [pageOf('only', 0, low)] }), RAW),
+    opens(
+      'pages_of_one_bucket_each_at_both_ends',
+      spec({ pages: [pageOf('first', 0, low), pageOf('middle', 1, high), pageOf('last', 65_535, high)] }),
+      RAW,
+    ),
+    opens('pages_beside_no_keys', spec({ keys: [], pages: [pageOf('only', 0, low)] }), RAW),
   ];
 }
 

@@ -8,6 +8,7 @@ import {
   type Unlock,
   joinDocument,
   keyText,
+  pageText,
   payloadHash,
   payloadText,
   sealPayload,
@@ -17,16 +18,24 @@ import {
 import { random } from '../shared.js';
 import { documentOfLength, flippedBit, nested, sharing } from './opening.js';
 import {
+  CREATED_AT,
   DATA,
   INDEX,
   type JsonDocument,
   PASSPHRASE,
   RAW_KEY,
   type RefusedDocument,
+  SLOT_CREATED_AT,
   bytesOfDocument,
   edited,
+  generated,
+  generatedSlot,
+  jsonUnlock,
   key,
+  kmsEntry,
+  kmsSlot,
   mustBe,
+  pageOf,
   passphraseSlot,
   rawSlot,
   replaced,
@@ -51,15 +60,7 @@ function refused(
   revision = 1,
 ): RefusedDocument {
   mustBe(name, expect, bytesOfDocument(document), revision, unlock);
-  const { passphrase, rawKey } = unlock;
-  return {
-    name,
-    expect,
-    revision,
-    ...(passphrase !== undefined && { passphrase }),
-    ...(rawKey !== undefined && { rawKey: hex(rawKey) }),
-    document,
-  };
+  return { name, expect, revision, ...jsonUnlock(unlock), document };
 }
 
 const damaged = (name: string, document: JsonDocument, revision = 1): RefusedDocument =>
@@ -86,11 +87,17 @@ export function makeRefusedDocuments(): RefusedDocument[] {
     ...payloads(),
     ...payloadMembers(),
     ...slots(),
+    ...labels(),
+    ...kmsSlots(),
     ...keys(),
+    ...pages(),
+    ...changes(),
+    ...policies(),
     ...tenants(),
     ...extensions(),
     ...macs(),
     ...secrets(),
+    ...generatedPassphrases(),
     ...contradictions(),
   ];
 }
@@ -227,11 +234,10 @@ function payloadMembers(): RefusedDocument[] {
     sealed('slots_missing', text.replace(/"slots":\[.*\],"keys"/, '"keys"')),
     sealed('slots_an_object', text.replace(/"slots":\[.*\],"keys"/, '"slots":{},"keys"')),
     sealed('slots_null', text.replace(/"slots":\[.*\],"keys"/, '"slots":null,"keys"')),
-    sealed('keys_missing', text.replace(/"keys":\[.*\],"policy"/, '"policy"')),
-    sealed('keys_an_object', text.replace(/"keys":\[.*\],"policy"/, '"keys":{},"policy"')),
-    sealed('keys_null', text.replace(/"keys":\[.*\],"policy"/, '"keys":null,"policy"')),
+    sealed('keys_missing', text.replace(/"keys":\[.*\],"pages"/, '"pages"')),
+    sealed('keys_an_object', text.replace(/"keys":\[.*\],"pages"/, '"keys":{},"pages"')),
+    sealed('keys_null', text.replace(/"keys":\[.*\],"pages"/, '"keys":null,"pages"')),
     edit('policy_missing', '"policy":{},', ''),
-    edit('policy_with_a_member', '"policy":{}', '"policy":{"rotateDays":90}'),
     edit('policy_a_list', '"policy":{}', '"policy":[]'),
     edit('policy_null', '"policy":{}', '"policy":null'),
     edit('extensions_missing', ',"extensions":{}', ''),
@@ -258,7 +264,7 @@ function slots(): RefusedDocument[] {
     edit('slot_empty', slotText(base, rawSlot('sl_service')), '{}'),
     edit('slot_type_missing', `,${raw}`, ''),
     edit('slot_type_a_number', raw, '"type":1'),
-    edit('slot_type_unknown', raw, '"type":"kms"', 'keyring-format'),
+    edit('slot_type_of_a_newer_writer', raw, '"type":"tpm"', 'keyring-format'),
     edit('slot_type_in_upper_case', raw, '"type":"RAW"', 'keyring-format'),
     edit('slot_type_an_inherited_name', raw, '"type":"toString"', 'keyring-format'),
     edit('slot_unknown_member', raw, `${raw},"note":"x"`),
@@ -276,10 +282,13 @@ function slots(): RefusedDocument[] {
     edit('slot_wrapped_of_61_bytes', wrapped, base64url(random('wrapped', 61))),
     edit('slot_wrapped_empty', wrapped, ''),
     edit('slot_wrapped_null', `"${wrapped}"`, 'null'),
+    edit('raw_slot_with_a_key_name', raw, `${raw},"keyName":"k"`),
     edit('raw_slot_with_iterations', raw, `${raw},"iterations":1000`),
     editPersonal('passphrase_slot_without_norm', '"norm":"opaque-1",', ''),
     editPersonal('norm_unknown', '"opaque-1"', '"opaque-2"', 'keyring-format'),
     editPersonal('norm_an_inherited_name', '"opaque-1"', '"constructor"', 'keyring-format'),
+    editPersonal('norm_null', '"opaque-1"', 'null', 'keyring-format'),
+    editPersonal('kdf_null', '"PBKDF2-HMAC-SHA-512"', 'null', 'keyring-format'),
     editPersonal('kdf_unknown', '"PBKDF2-HMAC-SHA-512"', '"Argon2id"', 'keyring-format'),
     editPersonal('kdf_in_lower_case', '"PBKDF2-HMAC-SHA-512"', '"pbkdf2-hmac-sha-512"', 'keyring-format'),
     editPersonal('iterations_999', '"iterations":1000', '"iterations":999', 'keyring-limit'),
@@ -304,12 +313,197 @@ function slots(): RefusedDocument[] {
   ];
 }
 
+function labels(): RefusedDocument[] {
+  const label = (name: string, by: string): RefusedDocument => edit(name, '"label":""', `"label":${by}`);
+  const time = (name: string, by: string): RefusedDocument => edit(name, `"${SLOT_CREATED_AT}"`, by);
+  const own = `"label":"","createdAt":"${SLOT_CREATED_AT}"`;
+  return [
+    edit('label_missing', '"label":"",', ''),
+    label('label_null', 'null'),
+    label('label_a_number', '7'),
+    label('label_a_list', '[""]'),
+    label('label_of_129_units', `"${'x'.repeat(129)}"`),
+    label('label_of_65_pairs_of_surrogates', `"${'\u{1f511}'.repeat(65)}"`),
+    label('label_with_a_line_break', '"front\\noffice"'),
+    label('label_with_a_tab', '"front\\toffice"'),
+    label('label_with_a_nul', '"front\\u0000office"'),
+    label('label_with_a_delete', '"front\u007foffice"'),
+    label('label_with_a_next_line', '"front\u0085office"'),
+    label('label_ill_formed', '"\\ud800"'),
+    label('label_escaped_that_needs_no_escape', '"\\u0066ront office"'),
+    edit('slot_time_missing', `,"createdAt":"${SLOT_CREATED_AT}"`, ''),
+    edit('slot_time_before_its_label', own, `"createdAt":"${SLOT_CREATED_AT}","label":""`),
+    time('slot_time_without_milliseconds', '"2026-01-01T00:00:00Z"'),
+    time('slot_time_a_day_that_does_not_exist', '"2026-02-30T00:00:00.000Z"'),
+    time('slot_time_a_number', '1767225600000'),
+    time('slot_time_null', 'null'),
+    sealedSpec('two_slots_one_id', {
+      slots: [rawSlot('sl_service'), { ...rawSlot('sl_service', random('documents/raw-key/2', 32)) }],
+    }),
+    sealedSpec('two_slots_one_id_of_two_types', { slots: [rawSlot('sl_one'), passphraseSlot('sl_one')] }),
+    sealedSpec('two_slots_that_are_one', { slots: [rawSlot('sl_service'), rawSlot('sl_service')] }),
+  ];
+}
+
+function kmsSlots(): RefusedDocument[] {
+  const slot = kmsSlot('sl_kms');
+  const [own, service] = [spec({ slots: [slot] }), { kms: [kmsEntry(slot)] }];
+  const [keyName, wrappedSecret] = [slot.keyName ?? '', base64url(slot.wrappedSecret ?? new Uint8Array())];
+  const editKms = (name: string, part: string, by: string, expect: Refusal = 'keyring-damaged') =>
+    refused(name, expect, edited(own, [part, by]), service);
+  const named = (name: string, by: string): RefusedDocument => editKms(name, `"${keyName}"`, by);
+  const wrong = (name: string, kms: Unlock['kms'], document = writeDocument(own)): RefusedDocument =>
+    refused(name, 'wrong-secret', document, kms && { kms });
+  const entry = kmsEntry(slot);
+  const wrapped = sealedIn(payloadText(own), '"wrapped":"');
+  return [
+    editKms('kms_slot_without_a_key_name', `"keyName":"${keyName}",`, ''),
+    named('key_name_null', 'null'),
+    named('key_name_empty', '""'),
+    named('key_name_of_513_units', `"${'k'.repeat(513)}"`),
+    named('key_name_with_a_line_break', '"arn\\nkey"'),
+    named('key_name_ill_formed', '"\\udc00"'),
+    editKms('kms_slot_without_a_wrapped_secret', `"wrappedSecret":"${wrappedSecret}",`, ''),
+    editKms('wrapped_secret_null', `"${wrappedSecret}"`, 'null'),
+    editKms('wrapped_secret_empty', `"${wrappedSecret}"`, '""'),
+    editKms('wrapped_secret_of_8193_bytes', wrappedSecret, base64url(random('documents/kms', 8193))),
+    editKms('wrapped_secret_with_padding', wrappedSecret, `${wrappedSecret}=`),
+    editKms('wrapped_secret_with_stray_bits', wrappedSecret, withStrayBit(wrappedSecret)),
+    editKms('kms_slot_with_a_salt', '"keyName"', `"salt":"${base64url(random('salt', 32))}","keyName"`),
+    editKms(
+      'wrapped_secret_before_the_key_name',
+      `"keyName":"${keyName}","wrappedSecret":"${wrappedSecret}"`,
+      `"wrappedSecret":"${wrappedSecret}","keyName":"${keyName}"`,
+    ),
+    editKms('kms_slot_wrapped_tampered', wrapped, tamperedBase64url(wrapped)),
+    editKms('wrapped_secret_altered', wrappedSecret, tamperedBase64url(wrappedSecret), 'wrong-secret'),
+    editKms('kms_slot_id_altered', '"sl_kms"', '"sl_kmt"', 'wrong-secret'),
+    wrong('kms_that_unwraps_nothing', []),
+    wrong('kms_of_another_slot', [{ ...entry, slotId: 'sl_kmt' }]),
+    wrong('kms_of_another_keyring', [{ ...entry, keyringId: 'kr_elsewhere' }]),
+    wrong('kms_that_gives_another_secret', [{ ...entry, secret: random('documents/kms', 32) }]),
+    wrong('kms_that_gives_31_bytes', [{ ...entry, secret: entry.secret.subarray(1) }]),
+    wrong('kms_that_gives_33_bytes', [{ ...entry, secret: concat(entry.secret, uint(0, 1)) }]),
+    wrong('kms_that_gives_nothing', [{ ...entry, secret: new Uint8Array() }]),
+    wrong('kms_where_there_are_raw_slots_only', service.kms, plain),
+    refused('raw_key_where_there_are_kms_slots_only', 'wrong-secret', writeDocument(own), {
+      rawKey: entry.secret,
+    }),
+    refused('kms_and_raw_key', 'invalid-passphrase', writeDocument(own), { ...service, ...RAW }),
+    refused('kms_and_passphrase', 'invalid-passphrase', writeDocument(own), { ...service, ...PERSON }),
+  ];
+}
+
+function pages(): RefusedDocument[] {
+  const [first, last] = [pageOf('first', 0, '[]'), pageOf('last', 32_768, '[]')];
+  const own = spec({ pages: [first, last] });
+  const editPage = (name: string, part: string, by: string, expect: Refusal = 'keyring-damaged') =>
+    refused(name, expect, edited(own, [part, by]));
+  const [entry, hash] = [pageText(first), base64url(last.hash)];
+  const list = `"pages":[${entry},${pageText(last)}]`;
+  const starting = (name: string, ...starts: readonly number[]): RefusedDocument =>
+    sealedSpec(name, { pages: starts.map((from, place) => pageOf(`page-${place}`, from, '[]')) });
+  const acme = key('tenant-0', 'active', { tenant: 'acme' });
+  return [
+    edit('pages_missing', '"pages":[],', ''),
+    edit('pages_null', '"pages":[]', '"pages":null'),
+    edit('pages_an_object', '"pages":[]', '"pages":{}'),
+    // The bound comes first, so that they need not be pages.
+    edit('4097_pages', '"pages":[]', `"pages":[0${',0'.repeat(4096)}]`, 'keyring-limit'),
+    editPage('page_null', entry, 'null'),
+    editPage('page_a_list', entry, '[]'),
+    editPage('page_empty', entry, '{}'),
+    editPage('page_name_missing', `"name":"${first.name}",`, ''),
+    editPage('page_name_empty', first.name, ''),
+    editPage('page_name_of_65_characters', first.name, 'p'.repeat(65)),
+    editPage('page_name_with_a_slash', first.name, `../${first.name}`),
+    editPage('page_hash_missing', `"hash":"${base64url(first.hash)}","from":0`, '"from":0'),
+    editPage(
+      'page_hash_of_31_bytes',
+      `"${base64url(first.hash)}","from":0`,
+      `"${base64url(random('hash', 31))}","from":0`,
+    ),
+    editPage('page_hash_with_stray_bits', `"${hash}","from":32768`, `"${withStrayBit(hash)}","from":32768`),
+    editPage('page_without_a_beginning', ',"from":32768', ''),
+    editPage('page_from_a_text', '"from":32768', '"from":"32768"'),
+    editPage('page_from_a_fraction', '"from":32768', '"from":32768.5'),
+    editPage('page_unknown_member', entry, entry.replace('}', ',"keys":0}')),
+    editPage(
+      'page_reordered_members',
+      entry,
+      entry.replace(/"name":"[^"]*",/, '').replace('}', `,"name":"${first.name}"}`),
+    ),
+    editPage('page_doubled_member', '"from":32768', '"from":32768,"from":32768'),
+    editPage('pages_reordered', list, `"pages":[${pageText(last)},${entry}]`),
+    starting('first_page_not_from_0', 1, 2),
+    starting('page_from_a_negative_bucket', -1, 2),
+    starting('page_from_65536', 0, 65_536),
+    starting('pages_not_ascending', 0, 9, 8),
+    starting('two_pages_from_one_bucket', 0, 8, 8),
+    sealedSpec('key_of_a_tenant_beside_pages', { keys: [DATA, INDEX, acme], pages: [first] }),
+  ];
+}
+
+function changes(): RefusedDocument[] {
+  const own = spec({ change: { revision: 1, startedAt: CREATED_AT } });
+  const one = `{"revision":1,"startedAt":"${CREATED_AT}"}`;
+  const change = (name: string, by: string): RefusedDocument =>
+    damaged(name, edited(spec(), ['"change":null', `"change":${by}`]));
+  const editChange = (name: string, part: string, by: string): RefusedDocument =>
+    change(name, replaced(one, part, by));
+  if (!payloadText(own).includes(one)) throw new Error('the change is not in its payload');
+  return [
+    edit('change_missing', '"change":null,', ''),
+    change('change_false', 'false'),
+    change('change_a_list', '[]'),
+    change('change_empty', '{}'),
+    change('change_a_revision_alone', '1'),
+    editChange('change_to_come', '"revision":1', '"revision":2'),
+    editChange('change_of_revision_0', '"revision":1', '"revision":0'),
+    editChange('change_of_a_fraction', '"revision":1', '"revision":0.5'),
+    editChange('change_of_a_text', '"revision":1', '"revision":"1"'),
+    editChange('change_without_a_revision', '"revision":1,', ''),
+    editChange('change_without_a_time', `,"startedAt":"${CREATED_AT}"`, ''),
+    editChange('change_at_a_time_without_a_zone', 'Z"', '"'),
+    editChange('change_at_no_time', `"${CREATED_AT}"`, 'null'),
+    editChange('change_unknown_member', '}', ',"by":"x"}'),
+    change('change_reordered_members', `{"startedAt":"${CREATED_AT}","revision":1}`),
+  ];
+}
+
+function policies(): RefusedDocument[] {
+  const policy = (name: string, by: string, expect: Refusal = 'keyring-damaged'): RefusedDocument =>
+    edit(name, '"policy":{}', `"policy":${by}`, expect);
+  return [
+    policy('policy_unknown', '{"rotateDays":90}', 'keyring-format'),
+    policy('policy_unknown_beside_a_known_one', '{"maxStaleMs":1000,"rotateDays":90}', 'keyring-format'),
+    policy('policy_proto', '{"__proto__":{}}', 'keyring-format'),
+    policy('policy_an_inherited_name', '{"toString":1}', 'keyring-format'),
+    policy('max_stale_out_of_bounds_below', '{"maxStaleMs":999}'),
+    policy('max_stale_out_of_bounds_above', '{"maxStaleMs":2592000001}'),
+    policy('max_cells_out_of_bounds_below', '{"maxCellsPerKey":65535}'),
+    policy('max_cells_out_of_bounds_above', '{"maxCellsPerKey":281474976710657}'),
+    policy('cryptoperiod_out_of_bounds_below', '{"cryptoperiodDays":0}'),
+    policy('cryptoperiod_out_of_bounds_above', '{"cryptoperiodDays":36501}'),
+    policy('policy_of_a_fraction', '{"cryptoperiodDays":1.5}'),
+    policy('policy_of_a_text', '{"cryptoperiodDays":"90"}'),
+    policy('policy_of_null', '{"cryptoperiodDays":null}'),
+    policy('policy_reordered', '{"maxCellsPerKey":65536,"maxStaleMs":1000}'),
+    policy('policy_doubled', '{"maxStaleMs":1000,"maxStaleMs":1000}'),
+    policy('policy_spelled_otherwise', '{"maxStaleMs":1e3}'),
+  ];
+}
+
 function keys(): RefusedDocument[] {
   const one = spec({ keys: [DATA] });
   const own = payloadText(one);
   const entry = keyText(one, DATA);
-  const editKey = (name: string, part: string, by: string): RefusedDocument =>
-    damaged(name, edited(one, [part, by]));
+  const editKey = (
+    name: string,
+    part: string,
+    by: string,
+    expect: Refusal = 'keyring-damaged',
+  ): RefusedDocument => refused(name, expect, edited(one, [part, by]));
   const commitment = base64url(keyCommitment('data', DATA.key));
   const wrapped = sealedIn(entry, '"wrapped":"');
   const time = (name: string, by: string): RefusedDocument => editKey(name, `"${DATA.createdAt}"`, by);
@@ -319,11 +513,12 @@ function keys(): RefusedDocument[] {
     editKey('key_a_list', entry, '[]'),
     editKey('key_empty', entry, '{}'),
     editKey('key_kind_missing', '"kind":"data",', ''),
-    editKey('key_kind_unknown', '"kind":"data"', '"kind":"root"'),
+    editKey('unknown_kind_of_a_newer_writer', '"kind":"data"', '"kind":"token"', 'keyring-format'),
+    editKey('key_kind_an_inherited_name', '"kind":"data"', '"kind":"toString"', 'keyring-format'),
     editKey('key_kind_null', '"kind":"data"', '"kind":null'),
     editKey('key_state_missing', '"state":"active",', ''),
-    editKey('key_state_unknown', '"state":"active"', '"state":"retired"'),
-    editKey('key_state_an_inherited_name', '"state":"active"', '"state":"toString"'),
+    editKey('unknown_state_of_a_newer_writer', '"state":"active"', '"state":"archived"', 'keyring-format'),
+    editKey('key_state_an_inherited_name', '"state":"active"', '"state":"toString"', 'keyring-format'),
     editKey('key_state_null', '"state":"active"', '"state":null'),
     editKey('key_unknown_member', '"kind":"data"', '"kind":"data","note":"x"'),
     editKey('key_doubled_member', '"kind":"data"', '"kind":"data","kind":"data"'),
@@ -344,8 +539,21 @@ function keys(): RefusedDocument[] {
     editKey('destroyed_key_that_still_has_bytes', '"state":"active"', '"state":"destroyed"'),
     editKey(
       'destroyed_key_with_wrapped_null',
-      `"active","createdAt":"${DATA.createdAt}","wrapped":"${wrapped}"`,
-      `"destroyed","createdAt":"${DATA.createdAt}","wrapped":null`,
+      `"active","createdAt":"${DATA.createdAt}","addedIn":1,"wrapped":"${wrapped}"`,
+      `"destroyed","createdAt":"${DATA.createdAt}","addedIn":1,"wrapped":null`,
+    ),
+    editKey('added_in_missing', '"addedIn":1,', ''),
+    editKey('added_in_revision_0', '"addedIn":1', '"addedIn":0'),
+    editKey('added_in_revision_minus_1', '"addedIn":1', '"addedIn":-1'),
+    editKey('added_in_a_fraction', '"addedIn":1', '"addedIn":0.5'),
+    editKey('added_in_a_text', '"addedIn":1', '"addedIn":"1"'),
+    editKey('added_in_null', '"addedIn":1', '"addedIn":null'),
+    editKey('added_in_a_revision_to_come', '"addedIn":1', '"addedIn":2'),
+    editKey('added_in_a_revision_too_large_to_be_exact', '"addedIn":1', '"addedIn":9007199254740992'),
+    editKey(
+      'key_time_after_its_revision',
+      `"createdAt":"${DATA.createdAt}","addedIn":1`,
+      `"addedIn":1,"createdAt":"${DATA.createdAt}"`,
     ),
     editKey('key_time_missing', `"createdAt":"${DATA.createdAt}",`, ''),
     time('key_time_without_milliseconds', '"2026-01-02T03:04:05Z"'),
@@ -448,9 +656,10 @@ function macs(): RefusedDocument[] {
   const payload = utf8(text);
   const withMac = (mac: Uint8Array): string => joinDocument(payload, mac);
   const other = payloadText(spec({ keys: [DATA] }));
-  const tampered = spec({ slots: [rawSlot('sl_service'), passphraseSlot('sl_person')] });
+  const person = { ...passphraseSlot('sl_person'), label: 'front' };
+  const tampered = spec({ slots: [rawSlot('sl_service'), person] });
   const tamperedText = payloadText(tampered);
-  const slotWrapped = sealedIn(slotText(tampered, passphraseSlot('sl_person')), '"wrapped":"');
+  const slotWrapped = sealedIn(slotText(tampered, person), '"wrapped":"');
   const ownWrapped = sealedIn(tamperedText, '"wrapped":"');
   const alter = (
     name: string,
@@ -467,6 +676,15 @@ function macs(): RefusedDocument[] {
     damaged('mac_under_another_root_key', withMac(keyringMac(random('root', 32), base.keyringId, payload))),
     damaged('mac_under_another_keyring_id', withMac(keyringMac(base.rootKey, 'kr_other', payload))),
     alter('altered_kind', '"kind":"data"', '"kind":"index"'),
+    alter('altered_label', '"label":"front"', '"label":"back"'),
+    alter(
+      'altered_time_of_a_slot',
+      `"label":"front","createdAt":"${SLOT_CREATED_AT}"`,
+      '"label":"front","createdAt":"2026-01-01T00:00:00.001Z"',
+    ),
+    alter('altered_policy', '"policy":{}', '"policy":{"maxStaleMs":1000}'),
+    alter('altered_change', '"change":null', `"change":{"revision":1,"startedAt":"${CREATED_AT}"}`),
+    alter('altered_pages', '"pages":[]', `"pages":[${pageText(pageOf('only', 0, '[]'))}]`),
     alter('altered_extensions', '"extensions":{}', '"extensions":{"a":1}'),
     damaged(
       'altered_revision',
@@ -482,7 +700,7 @@ function macs(): RefusedDocument[] {
       ),
       2,
     ),
-    alter('slot_removed', `,${slotText(tampered, passphraseSlot('sl_person'))}`, ''),
+    alter('slot_removed', `,${slotText(tampered, person)}`, ''),
     alter('key_removed', `,${keyText(tampered, INDEX)}`, ''),
     damaged('stored_under_a_higher_revision', plain, 2),
     damaged(
@@ -570,6 +788,57 @@ function secrets(): RefusedDocument[] {
     refused('raw_key_empty', 'invalid-passphrase', writeDocument(twins), { rawKey: new Uint8Array() }),
     refused('no_secret', 'invalid-passphrase', writeDocument(twins), {}),
     refused('two_secrets', 'invalid-passphrase', writeDocument(twins), { ...PERSON, ...RAW }),
+  ];
+}
+
+function generatedPassphrases(): RefusedDocument[] {
+  const names = ['base32_drawn', 'unicode_drawn', 'words_drawn', 'words_24_drawn'];
+  const by = (name: string): Unlock => ({ passphrase: generated(name).passphrase });
+  const one = writeDocument(spec({ slots: [generatedSlot('sl_generated', 'base32_drawn')] }));
+  const beside = writeDocument(spec({ slots: [rawSlot('sl_raw'), generatedSlot('sl_g', 'words_drawn')] }));
+  return [
+    ...names.flatMap((name) =>
+      ['first_symbol_another', 'last_two_swapped', 'last_symbol_missing', 'a_symbol_twice'].map((fault) =>
+        refused(
+          `passphrase_${name}_${fault}`,
+          'passphrase-damaged',
+          writeDocument(spec({ slots: [generatedSlot('sl_generated', name)] })),
+          by(`${name}_${fault}`),
+        ),
+      ),
+    ),
+    refused('damaged_passphrase_of_another_norm', 'passphrase-damaged', beside, by('unicode_in_ansi')),
+    refused(
+      'damaged_passphrase_where_there_is_no_generated_norm',
+      'wrong-secret',
+      writeDocument(personal),
+      by('base32_drawn_first_symbol_another'),
+    ),
+    refused(
+      'damaged_passphrase_where_there_are_raw_slots_only',
+      'wrong-secret',
+      plain,
+      by('base32_drawn_first_symbol_another'),
+    ),
+    refused('another_generated_passphrase', 'wrong-secret', one, by('base32_in_order')),
+    refused('generated_passphrase_of_another_norm', 'wrong-secret', one, by('words_drawn')),
+    refused('a_persons_own_for_a_generated_one', 'wrong-secret', one, PERSON),
+    refused('ill_formed_for_a_generated_one', 'invalid-passphrase', one, { passphrase: 'E436S\ud800' }),
+    refused(
+      'generated_passphrase_spelled_otherwise_as_a_persons_own',
+      'wrong-secret',
+      writeDocument(spec({ slots: [passphraseSlot('sl_own', generated('base32_drawn').passphrase)] })),
+      { passphrase: generated('base32_drawn').passphrase.toLowerCase() },
+    ),
+    refused(
+      'norm_altered',
+      'wrong-secret',
+      edited(spec({ slots: [generatedSlot('sl_generated', 'base32_drawn')] }), [
+        '"norm":"crockford-1"',
+        '"norm":"cjk-1"',
+      ]),
+      by('base32_drawn'),
+    ),
   ];
 }
 

@@ -1,18 +1,25 @@
 /** The layout of keyring-documents.json, and what its makers share. */
-import { utf8 } from '../../bytes.js';
+import { base32, hex, unhex, utf8 } from '../../bytes.js';
 import type { KeyKind, KeyState } from '../../cell.js';
 import type { Part } from '../../context.js';
 import {
   type DocumentCode,
   type DocumentSpec,
   type KeySpec,
+  type KmsEntry,
+  type PageReference,
+  type RefreshCode,
   type SlotSpec,
   type Unlock,
+  type UseCode,
+  payloadHash,
   payloadText,
   readDocument,
   sealPayload,
+  writePage,
 } from '../../keyring-document.js';
-import type { JsonPart } from '../../vectors.js';
+import type { GeneratedVectors } from '../../passphrase-vectors.js';
+import { type JsonPart, readVectors } from '../../vectors.js';
 import { random } from '../shared.js';
 
 /** A document: as ASCII text; as texts, each so many times, one after the other; or, where it is no ASCII, as hex. */
@@ -25,6 +32,13 @@ export interface JsonUnlock {
   readonly passphrase?: string;
   /** Hex. */
   readonly rawKey?: string;
+  /** All that a key management service unwraps, in hex; it refuses anything else. */
+  readonly kms?: readonly {
+    readonly keyringId: string;
+    readonly slotId: string;
+    readonly wrapped: string;
+    readonly secret: string;
+  }[];
 }
 
 export interface JsonKey {
@@ -33,6 +47,7 @@ export interface JsonKey {
   readonly tenant?: JsonPart;
   readonly state: KeyState;
   readonly createdAt: string;
+  readonly addedIn: number;
   /** Hex; not there once it is destroyed. */
   readonly key?: string;
 }
@@ -60,22 +75,21 @@ export interface RefusedDocument extends JsonUnlock {
 export interface KeyUse extends JsonUnlock {
   readonly name: string;
   readonly document: JsonDocument;
+  /** What the store keeps beside the document, by its names: ASCII text. */
+  readonly pages?: Readonly<Record<string, string>>;
   readonly revision: number;
   readonly keyId: string;
   readonly tenant?: JsonPart;
-  readonly expect:
-    | 'success'
-    | 'keyring-damaged'
-    | 'suspended-key'
-    | 'destroyed-key'
-    | 'key-of-another-tenant';
+  readonly expect: UseCode;
 }
 
 export interface RefreshCase extends JsonUnlock {
   readonly name: string;
   readonly seen: { readonly revision: number; readonly document: JsonDocument };
   readonly found: { readonly revision: number; readonly document: JsonDocument };
-  readonly expect: 'success' | 'keyring-rolled-back' | 'keyring-damaged' | 'wrong-secret';
+  /** What is given where a secret is asked for. */
+  readonly renew?: JsonUnlock;
+  readonly expect: RefreshCode;
 }
 
 export interface DocumentVectors {
@@ -89,6 +103,7 @@ export interface DocumentVectors {
 export const PASSPHRASE = 'correct horse battery staple';
 export const RAW_KEY = random('documents/raw-key', 32);
 export const CREATED_AT = '2026-01-02T03:04:05.678Z';
+export const SLOT_CREATED_AT = '2026-01-01T00:00:00.000Z';
 
 /** A key of a document, its bytes and IV made from its name. */
 export function key(name: string, state: KeyState, more: Partial<KeySpec> = {}): KeySpec {
@@ -98,6 +113,7 @@ export function key(name: string, state: KeyState, more: Partial<KeySpec> = {}):
     iv: random(`documents/iv/${name}`, 12),
     state,
     createdAt: CREATED_AT,
+    addedIn: 1,
     ...more,
   };
 }
@@ -105,12 +121,55 @@ export function key(name: string, state: KeyState, more: Partial<KeySpec> = {}):
 /** A passphrase slot of 1,000 iterations, its salt and IV made from its id. */
 export function passphraseSlot(id: string, passphrase = PASSPHRASE, iterations = 1000): SlotSpec {
   const salt = random(`documents/salt/${id}`, 32);
-  return { id, passphrase, iterations, salt, iv: random(`documents/iv/${id}`, 12) };
+  return { ...slot(id), passphrase, iterations, salt };
 }
 
 /** A raw slot, its IV made from its id. */
 export function rawSlot(id: string, rawKey: Uint8Array = RAW_KEY): SlotSpec {
-  return { id, rawKey, iv: random(`documents/iv/${id}`, 12) };
+  return { ...slot(id), rawKey };
+}
+
+/** A generated passphrase of test/vectors/passphrases.json, by its name; a damaged one, by its own. */
+export function generated(name: string): { readonly norm: string; readonly passphrase: string } {
+  const { generated: whole, refused } = readVectors<GeneratedVectors>('passphrases.json');
+  const found = [...whole, ...refused].find((each) => each.name === name);
+  if (!found) throw new Error(`no passphrase is named ${name}`);
+  return found;
+}
+
+/** A passphrase slot of a generated passphrase. */
+export function generatedSlot(id: string, name: string): SlotSpec {
+  const { norm, passphrase } = generated(name);
+  return { ...passphraseSlot(id, passphrase), norm };
+}
+
+/** A slot of a key management service, its IV, its secret and what the service made of that made from its id. */
+export function kmsSlot(id: string, bytes = 56): SlotSpec {
+  return {
+    ...slot(id),
+    keyName: 'arn:example:kms:key/7f6d',
+    wrappedSecret: random(`documents/kms/${id}`, bytes),
+    secret: random(`documents/kms-secret/${id}`, 32),
+  };
+}
+
+/** What a key management service unwraps that made this slot's secret. */
+export function kmsEntry({ id, wrappedSecret, secret }: SlotSpec, keyringId = 'kr_vectors'): KmsEntry {
+  return { keyringId, slotId: id, wrapped: wrappedSecret as Uint8Array, secret: secret as Uint8Array };
+}
+
+function slot(id: string): Pick<SlotSpec, 'id' | 'label' | 'createdAt' | 'iv'> {
+  return { id, label: '', createdAt: SLOT_CREATED_AT, iv: random(`documents/iv/${id}`, 12) };
+}
+
+/** The reference to a page of this text; its name made from what it is called here. */
+export function pageOf(what: string, from: number, page: string): PageReference {
+  return { name: base32(random(`documents/page/${what}`, 16)), from, hash: payloadHash(utf8(page)) };
+}
+
+/** The text of a page of these keys. */
+export function page(...keys: readonly KeySpec[]): string {
+  return writePage(spec(), keys);
 }
 
 export const DATA = key('data', 'active');
@@ -167,4 +226,34 @@ export function jsonPart(part: Part): JsonPart {
   if (typeof part === 'string') return part;
   if (typeof part === 'bigint') return { integer: part.toString() };
   return { bytes: Buffer.from(part).toString('hex') };
+}
+
+/** What unlocks, as vectors have it. */
+export function jsonUnlock({ passphrase, rawKey, kms }: Unlock): JsonUnlock {
+  return {
+    ...(passphrase !== undefined && { passphrase }),
+    ...(rawKey !== undefined && { rawKey: hex(rawKey) }),
+    ...(kms !== undefined && {
+      kms: kms.map(({ wrapped, secret, ...rest }) => ({
+        ...rest,
+        wrapped: hex(wrapped),
+        secret: hex(secret),
+      })),
+    }),
+  };
+}
+
+/** The reverse. */
+export function unlockFrom({ passphrase, rawKey, kms }: JsonUnlock): Unlock {
+  return {
+    ...(passphrase !== undefined && { passphrase }),
+    ...(rawKey !== undefined && { rawKey: unhex(rawKey) }),
+    ...(kms !== undefined && {
+      kms: kms.map(({ wrapped, secret, ...rest }) => ({
+        ...rest,
+        wrapped: unhex(wrapped),
+        secret: unhex(secret),
+      })),
+    }),
+  };
 }
