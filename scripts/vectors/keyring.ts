@@ -32,11 +32,11 @@ export async function keyringWith(
   const keyring = await createKeyringIn(environment, memoryKeyring(), { rawKey: new Uint8Array(32) });
   const opened = openedOf(keyring);
   const roles = new Set<string>();
-  await opened.change(async ({ keyringId }) => {
+  await opened.change('document', async ({ keyringId, revision }) => {
     const entries = [];
     for (const { key, tenant, state } of keys) {
       given.push(key.slice()); // makeKey wipes what it has drawn
-      const entry = await makeKey(environment, opened.root, keyringId, 'data', tenant, state);
+      const entry = await makeKey(environment, opened.root, keyringId, 'data', tenant, state, revision + 1);
       // A keyring has one active key of a kind and tenant: the further ones of a case are deactivated, which open alike.
       const isSecond = state === 'active' && roles.has(tenantId(tenant));
       if (state === 'active') roles.add(tenantId(tenant));

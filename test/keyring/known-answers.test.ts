@@ -3,11 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { type Bytes, hex, utf8 } from '../../src/bytes.js';
 import { webCryptoEngine } from '../../src/engine/index.js';
 import { KeyringDamagedError } from '../../src/errors.js';
-import { KDF, type KeyEntry, type Slot } from '../../src/keyring/document.js';
+import type { KeyEntry } from '../../src/keyring/key-entry.js';
 import { deriveRootKeys, keyCommitment, keyIdOf, loadKey, makeKey } from '../../src/keyring/keys.js';
-import { type UnlockSecret, makeSlot, openSlot, slotDescription } from '../../src/keyring/slots.js';
+import { KDF, type Slot } from '../../src/keyring/slot-entry.js';
+import {
+  type UnlockSecret,
+  findSlot,
+  makeSlot,
+  openRoot,
+  slotDescription,
+  unwrapRoot,
+} from '../../src/keyring/slots.js';
 import { normalisePassphrase } from '../../src/passphrase/index.js';
-import type { DerivationKey } from '../../src/ports/engine.js';
+import type { DerivationKey, Engine } from '../../src/ports/engine.js';
 import { base32, unhex } from '../oracle/bytes.js';
 import { hkdf } from '../oracle/cell.js';
 import { keyAad, keyringMac } from '../oracle/keyring.js';
@@ -38,12 +46,25 @@ function giving(...parts: readonly Bytes[]): (length: number) => Bytes {
 function slotOf(vector: SlotCase): Slot {
   const sealed = {
     id: vector.slotId,
+    label: 'front office',
+    createdAt: '2026-01-01T00:00:00.000Z', // the fake clock's
     commitment: bytes(vector.commitment),
     wrapped: bytes(vector.wrapped),
   };
   if (vector.type !== 'passphrase') return { ...sealed, type: 'raw' };
   const { iterations = 0, salt = '' } = vector;
   return { ...sealed, type: 'passphrase', norm: 'opaque-1', kdf: KDF, iterations, salt: bytes(salt) };
+}
+
+/** The root key behind a slot, if the secret opens it. */
+async function openSlot(
+  using: Engine,
+  keyringId: string,
+  slot: Slot,
+  unlock: UnlockSecret,
+): Promise<DerivationKey | undefined> {
+  const found = await findSlot(using, keyringId, [slot], unlock);
+  return found && unwrapRoot(using, keyringId, found.slot, found.open);
 }
 
 function unlockOf({ passphrase, secret }: SlotCase): UnlockSecret {
@@ -64,16 +85,20 @@ describe.each(vectors.slots)('slot $slotId of keyring-v1.json', (vector) => {
       environment({ random }),
       vector.keyringId,
       vector.slotId,
-      unlockOf(vector),
-      vector.iterations ?? 0,
+      { ...unlockOf(vector), label: 'front office', iterations: vector.iterations ?? 1000 },
       Uint8Array.from(ROOT),
     );
-    expect(made).toEqual(slot);
+    expect(made.slot).toEqual(slot);
+    // What was just made unwraps what another administrator wraps later.
+    expect(await probe(await unwrapRoot(engine, vector.keyringId, slot, made.open))).toBe(probeOf(ROOT));
   });
 
   it('opens to the root key', async () => {
     const rootKey = await openSlot(engine, vector.keyringId, slot, unlockOf(vector));
     expect(await probe(rootKey as DerivationKey)).toBe(probeOf(ROOT));
+    const found = await findSlot(engine, vector.keyringId, [slot], unlockOf(vector));
+    if (!found) throw new Error('the slot does not open');
+    expect(hex(await openRoot(engine, vector.keyringId, slot, found.open))).toBe(vectors.rootKey);
   });
 
   it('does not open by another secret, nor in another keyring, nor under another id', async () => {
@@ -94,6 +119,12 @@ describe.each(vectors.slots)('slot $slotId of keyring-v1.json', (vector) => {
       const opening = openSlot(engine, vector.keyringId, { ...slot, wrapped }, unlockOf(vector));
       await expect(opening).rejects.toBeInstanceOf(KeyringDamagedError);
     }
+  });
+
+  it('is what its id and its type say, and no label: that may be changed without its secret', async () => {
+    const relabelled = { ...slot, label: 'back office', createdAt: '2027-01-01T00:00:00.000Z' };
+    const rootKey = await openSlot(engine, vector.keyringId, relabelled, unlockOf(vector));
+    expect(await probe(rootKey as DerivationKey)).toBe(probeOf(ROOT));
   });
 });
 
@@ -134,6 +165,7 @@ describe.each(vectors.keys)('the $kind key of tenant $tenant in keyring-v1.json'
     commitment,
     state: 'active',
     createdAt: '2026-01-01T00:00:00.000Z',
+    addedIn: 7,
     wrapped: bytes(vector.wrapped),
   } as const satisfies KeyEntry;
 
@@ -165,6 +197,7 @@ describe.each(vectors.keys)('the $kind key of tenant $tenant in keyring-v1.json'
       kind,
       tenant,
       'active',
+      7,
     );
     expect(made).toEqual(entry);
     const description = { keyringId, kind, ...(tenant !== undefined && { tenant }) };

@@ -82,7 +82,7 @@ describe('a cell under an unknown key', () => {
 
   it('is not what a cell under a known key is: nothing is read for that', async () => {
     const { ask, reads, keyring } = await watched();
-    expect(await ask(openedOf(keyring).sealingKeyId(undefined) ?? '')).toBe('success');
+    expect(await ask((await openedOf(keyring).sealingKeyId(undefined)) ?? '')).toBe('success');
     expect(reads()).toBe(0);
   });
 
@@ -216,7 +216,7 @@ describe('reloads', () => {
     await ask(unknownId());
     const waiting = ask(unknownId(1));
     await until(() => clock.sleepers === 1);
-    expect(await ask(openedOf(keyring).sealingKeyId(undefined) ?? '')).toBe('success');
+    expect(await ask((await openedOf(keyring).sealingKeyId(undefined)) ?? '')).toBe('success');
     expect(reads()).toBe(1);
     clock.advance(SECOND_MS);
     await waiting;
