@@ -11,6 +11,8 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { tsImport } from 'tsx/esm/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createKeyring, listSlots, openKeyring } from '../../src/index.js';
+import { memoryKeyring } from '../../src/store/memory.js';
 import { keyManagementCases } from '../../src/testing/conformance.js';
 
 type Example = typeof import('../../examples/pkcs11.js');
@@ -87,6 +89,18 @@ if (module === undefined || !hasTool) {
       underAnotherKey: () => open('second'),
     }));
     for (const { name, run } of cases) it(name, run, 120_000);
+
+    it('opens a keyring, and another token does not', async () => {
+      const store = memoryKeyring();
+      const created = await createKeyring(store, { keyManagement: open('first') });
+      const opened = await openKeyring(store, { keyManagement: open('first') });
+      expect(opened.id).toBe(created.id);
+      expect(listSlots(opened)).toMatchObject([{ type: 'kms', keyName: 'pkcs11:token=first;id=%01' }]);
+      const other = openKeyring(store, { keyManagement: open('second') });
+      await expect(other).rejects.toMatchObject({ code: 'wrong-secret' });
+      const down = openKeyring(store, { keyManagement: open('third') });
+      await expect(down).rejects.toThrow('pkcs11-tool could not do it');
+    });
 
     const secret = new Uint8Array(32).fill(0x41); // readable in any output: AAAA…
 
