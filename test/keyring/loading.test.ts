@@ -11,8 +11,17 @@ import { activateKey, addKey, openKeyringIn, openedOf, refreshKeyring } from '..
 import type { Engine } from '../../src/ports/engine.js';
 import { base32 } from '../oracle/bytes.js';
 import { keyId } from '../oracle/cell.js';
-import { type DocumentSpec, writeDocument } from '../oracle/keyring-document.js';
-import { DATA, INDEX, RAW_KEY as VECTOR_KEY, edited, key, spec } from '../oracle/make/documents/shared.js';
+import { type DocumentSpec, type KeySpec, keyText, writeDocument } from '../oracle/keyring-document.js';
+import {
+  DATA,
+  INDEX,
+  RAW_KEY as VECTOR_KEY,
+  edited,
+  key,
+  page,
+  pageOf,
+  spec,
+} from '../oracle/make/documents/shared.js';
 import {
   bytesOf,
   codeOf,
@@ -38,61 +47,86 @@ async function opened(given: DocumentSpec, engine: Engine = webCryptoEngine()) {
 
 const idOf = (given: typeof DATA): string => base32(keyId(given.kind, given.key));
 
+/** The wrapping of a key, as the document has it. */
+function wrappedIn(used: KeySpec): string {
+  return /"wrapped":"([^"]*)"/.exec(keyText(spec(), used))?.[1] ?? '';
+}
+
+const ACME = key('acme', 'active', { tenant: 'acme' });
+
 describe('opening a keyring', () => {
-  it('unwraps the root key and no other, however many keys there are', async () => {
+  it('unwraps the root key and the two that all tenants share, however many keys there are', async () => {
     const { engine, calls } = countingEngine();
     await opened(ofTenants(1000), engine);
-    expect([calls('unwrapKey'), calls('importKey'), calls('stretch')]).toEqual([1, 1, 0]);
+    expect(calls('unwrapKey')).toBe(3);
+    expect(calls('stretch')).toBe(0);
+  });
+
+  it('reads no page', async () => {
+    const { engine, calls } = countingEngine();
+    const paged = spec({ pages: [pageOf('only', 0, page(ACME))] });
+    await opened(paged, engine); // its store has no pages at all
+    expect(calls('unwrapKey')).toBe(3);
+  });
+
+  it.each([
+    ['data', DATA],
+    ['index', INDEX],
+  ])('refuses a wrapping of the shared %s key that is damaged, before there is a cell', async (_, used) => {
+    const document = edited(spec(), [wrappedIn(used), 'A'.repeat(80)]);
+    const opening = openKeyringIn(environment(), holding(bytesOf(document)), { rawKey: VECTOR_KEY });
+    await expect(opening).rejects.toBeInstanceOf(KeyringDamagedError);
+    await expect(opening).rejects.toMatchObject({ keyId: idOf(used) });
   });
 
   it('succeeds whatever is inside the wrappings of keys that nobody uses', async () => {
-    const document = edited(spec({ keys: [DATA, INDEX] }), [
-      /"wrapped":"([^"]*)"/.exec(writeKey())?.[1] ?? '',
-      'A'.repeat(80),
-    ]);
+    const document = edited(spec({ keys: [DATA, INDEX, ACME] }), [wrappedIn(ACME), 'A'.repeat(80)]);
     const keyring = await openKeyringIn(environment(), holding(bytesOf(document)), { rawKey: VECTOR_KEY });
-    expect(await codeOf(async () => openedOf(keyring).sealingKey(undefined, {}))).toBe('keyring-damaged');
+    expect(await codeOf(async () => openedOf(keyring).sealingKey(undefined, {}))).toBe('success');
+    expect(await codeOf(async () => openedOf(keyring).sealingKey('acme', {}))).toBe('keyring-damaged');
   });
 
-  function writeKey(): string {
-    const text = Buffer.from(
-      JSON.parse(writeDocument(spec({ keys: [DATA] }))).payload,
-      'base64url',
-    ).toString();
-    return text.slice(text.indexOf('"keys"'));
-  }
+  it('succeeds without active keys', async () => {
+    const { engine, calls } = countingEngine();
+    await opened(spec({ keys: [key('old', 'deactivated')] }), engine);
+    expect(calls('unwrapKey')).toBe(1);
+  });
 });
 
 describe('the first use of a key', () => {
   it('unwraps that key and no other', async () => {
     const { engine, calls } = countingEngine();
     const keyring = await opened(ofTenants(10), engine);
+    const before = calls('unwrapKey');
     await keyring.sealingKey(3n, {});
-    expect(calls('unwrapKey')).toBe(2);
+    expect(calls('unwrapKey')).toBe(before + 1);
     await keyring.sealingKey(4n, {});
-    expect(calls('unwrapKey')).toBe(3);
-    await keyring.sealingKey(undefined, {});
-    expect(calls('unwrapKey')).toBe(4);
+    expect(calls('unwrapKey')).toBe(before + 2);
+    await keyring.sealingKey(3n, {});
+    await keyring.sealingKey(undefined, {}); // opening has unwrapped it
+    expect(calls('unwrapKey')).toBe(before + 2);
   });
 
   it('is shared by all who begin it at once, whether they seal or open', async () => {
     const { engine, calls } = countingEngine();
-    const keyring = await opened(spec(), engine);
+    const keyring = await opened(spec({ keys: [DATA, ACME] }), engine);
+    const before = calls('unwrapKey');
     const uses = Array.from({ length: 100 }, async (_, i) =>
-      i % 2 === 0 ? keyring.sealingKey(undefined, {}) : keyring.openingKey(idOf(DATA), undefined, {}),
+      i % 2 === 0 ? keyring.sealingKey('acme', {}) : keyring.openingKey(idOf(ACME), 'acme', {}),
     );
     const keys = await Promise.all(uses);
     expect(new Set(keys).size).toBe(1);
-    expect(calls('unwrapKey')).toBe(2);
+    expect(calls('unwrapKey')).toBe(before + 1);
   });
 
   it('is the only one: after it the key is there at once, without a promise', async () => {
     const { engine, calls } = countingEngine();
-    const keyring = await opened(spec(), engine);
-    const first = await keyring.sealingKey(undefined, {});
-    expect(keyring.sealingKey(undefined, {})).toBe(first);
-    expect(keyring.openingKey(idOf(DATA), undefined, {})).toBe(first);
-    expect(calls('unwrapKey')).toBe(2);
+    const keyring = await opened(spec({ keys: [DATA, ACME] }), engine);
+    const before = calls('unwrapKey');
+    const first = await keyring.sealingKey('acme', {});
+    expect(keyring.sealingKey('acme', {})).toBe(first);
+    expect(keyring.openingKey(idOf(ACME), 'acme', {})).toBe(first);
+    expect(calls('unwrapKey')).toBe(before + 1);
   });
 
   it('stays the only one across a change and a refresh', async () => {
@@ -107,16 +141,18 @@ describe('the first use of a key', () => {
   });
 
   it('refuses wrapped keys that have changed places', async () => {
-    const two = spec({ keys: [DATA, key('second', 'deactivated')] });
-    const text = Buffer.from(JSON.parse(writeDocument(two)).payload, 'base64url').toString();
-    const [one = '', other = ''] = [
-      ...text.slice(text.indexOf('"keys"')).matchAll(/"wrapped":"([^"]*)"/g),
-    ].map((match) => match[1]);
-    const swapped = edited(two, [one, 'elsewhere'], [other, one], ['elsewhere', other]);
+    const [first, second] = [key('first', 'deactivated'), key('second', 'deactivated')];
+    const [one, other] = [wrappedIn(first), wrappedIn(second)];
+    const swapped = edited(
+      spec({ keys: [DATA, first, second] }),
+      [one, 'elsewhere'],
+      [other, one],
+      ['elsewhere', other],
+    );
     const keyring = openedOf(
       await openKeyringIn(environment(), holding(bytesOf(swapped)), { rawKey: VECTOR_KEY }),
     );
-    for (const keyId of [idOf(DATA), idOf(key('second', 'active'))]) {
+    for (const keyId of [idOf(first), idOf(second)]) {
       const use = (async () => keyring.openingKey(keyId, undefined, {}))();
       await expect(use).rejects.toBeInstanceOf(KeyringDamagedError);
       await expect(use).rejects.toMatchObject({ keyId });
@@ -125,9 +161,9 @@ describe('the first use of a key', () => {
 
   it('refuses a key that its wrapping vouches for and its commitment does not', async () => {
     // Only the commitment tells: whoever made this had the root key.
-    const liar = { ...key('liar', 'active'), commitment: new Uint8Array(32).fill(7) };
-    const keyring = await opened(spec({ keys: [liar] }));
-    const use = (async () => keyring.sealingKey(undefined, {}))();
+    const liar = { ...key('liar', 'active', { tenant: 'acme' }), commitment: new Uint8Array(32).fill(7) };
+    const keyring = await opened(spec({ keys: [DATA, liar] }));
+    const use = (async () => keyring.sealingKey('acme', {}))();
     await expect(use).rejects.toBeInstanceOf(KeyringDamagedError);
     await expect(use).rejects.toMatchObject({ keyId: base32(liar.commitment.subarray(0, 16)) });
   });
@@ -144,27 +180,28 @@ describe('the first use of a key', () => {
         throw new RangeError('the module is away');
       },
     };
-    const keyring = await opened(spec(), engine);
+    const keyring = await opened(spec({ keys: [DATA, ACME] }), engine);
     isBroken = true;
-    const uses = Array.from({ length: 10 }, () => codeOf(async () => keyring.sealingKey(undefined, {})));
+    const uses = Array.from({ length: 10 }, () => codeOf(async () => keyring.sealingKey('acme', {})));
     for (const error of await Promise.all(uses)) expect(error).toBeInstanceOf(RangeError);
     expect(failures).toBe(1);
     isBroken = false;
-    await expect(keyring.sealingKey(undefined, {})).resolves.toMatchObject({ keyId: idOf(DATA) });
+    await expect(keyring.sealingKey('acme', {})).resolves.toMatchObject({ keyId: idOf(ACME) });
   });
 
   it('calls the tag of a wrapping damage of the keyring, not of a cell', async () => {
     const inner = webCryptoEngine();
-    let unwrapped = 0;
+    let isAltered = false;
     const engine: Engine = {
       ...inner,
       unwrapKey: (...given) => {
-        if (unwrapped++ === 0) return inner.unwrapKey(...given);
+        if (!isAltered) return inner.unwrapKey(...given);
         throw new AuthenticationError();
       },
     };
-    const keyring = await opened(spec(), engine);
-    expect(await codeOf(async () => keyring.sealingKey(undefined, {}))).toBe('keyring-damaged');
+    const keyring = await opened(spec({ keys: [DATA, ACME] }), engine);
+    isAltered = true;
+    expect(await codeOf(async () => keyring.sealingKey('acme', {}))).toBe('keyring-damaged');
   });
 });
 

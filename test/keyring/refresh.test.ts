@@ -125,7 +125,7 @@ describe('refreshKeyring', () => {
     const other = await knownKeyring();
     for (let i = 0; i < 4; i++) await addKey(other.keyring);
     store.set(await stored(other.store));
-    await expect(refreshKeyring(keyring)).rejects.toBeInstanceOf(KeyringDamagedError);
+    await expect(refreshKeyring(keyring)).rejects.toBeInstanceOf(KeyringRolledBackError);
     store.set(undefined);
     await expect(refreshKeyring(keyring)).rejects.toBeInstanceOf(KeyringNotFoundError);
     expect(keyring.revision).toBe(2);
