@@ -124,13 +124,17 @@ async function openWrapped(
 ): Promise<Bytes> {
   const iv = entry.wrapped.subarray(0, SUITE_1.ivBytes);
   const sealed = entry.wrapped.subarray(SUITE_1.ivBytes);
+  let bytes: Bytes | undefined;
+  let isItself = false;
   try {
-    const bytes = await engine.open(root.wrap, iv, keyAad(keyringId, entry), sealed);
+    bytes = await engine.open(root.wrap, iv, keyAad(keyringId, entry), sealed);
     const commitment = await keyCommitment(engine, entry.kind, await engine.importKey(bytes));
-    if (equalBytes(commitment, entry.commitment)) return bytes;
-    bytes.fill(0);
+    isItself = equalBytes(commitment, entry.commitment);
+    if (isItself) return bytes;
   } catch (error) {
     if (!(error instanceof AuthenticationError)) throw error;
+  } finally {
+    if (!isItself) bytes?.fill(0); // also where the engine fails in between
   }
   throw new KeyringDamagedError('A wrapped key is not the key that its entry names.', {
     keyId: keyIdOf(entry),
