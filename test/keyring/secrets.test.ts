@@ -1,6 +1,5 @@
 /** Keys and passphrases do not come out, and their bytes do not stay. */
 import { inspect } from 'node:util';
-import { serialize } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../../src/bytes.js';
 import { webCryptoEngine } from '../../src/engine/index.js';
@@ -22,41 +21,7 @@ import {
   recordingRandom,
   stored,
 } from './support.js';
-
-/** Every way to write bytes that somebody might see. */
-function spellings(bytes: Uint8Array): string[] {
-  const buffer = Buffer.from(bytes);
-  return [
-    buffer.toString('hex'),
-    buffer.toString('base64').replace(/=+$/, ''),
-    buffer.toString('base64url'),
-    [...bytes].join(','),
-    [...bytes].join(', '),
-    buffer.toString('latin1'),
-  ];
-}
-
-/** What anybody can see of a value without calling on its insides. */
-function visible(value: unknown): string {
-  const seen = [
-    inspect(value, {
-      depth: null,
-      showHidden: true,
-      getters: true,
-      maxArrayLength: null,
-      maxStringLength: null,
-    }),
-    inspect(value, { depth: null, showProxy: true }),
-    JSON.stringify(value),
-    String(value),
-    Object.getOwnPropertyNames(value).join(),
-    JSON.stringify(Object.entries(Object.getOwnPropertyDescriptors(value))),
-  ];
-  for (const clone of [structuredClone, (given: unknown) => serialize(given).toString('latin1')]) {
-    seen.push(inspect(clone(value), { depth: null, showHidden: true, maxArrayLength: null }));
-  }
-  return seen.join('\n');
-}
+import { spellings, visible } from './visible.js';
 
 describe('a Keyring', () => {
   it('shows no key and no passphrase, however it is looked at', async () => {
