@@ -525,6 +525,9 @@ function makeRootChanges(
     refresh('the_one_before_the_change_under_a_revision_to_come', 'keyring-rolled-back', followed, first, {
       revision: 3,
     }),
+    refresh('the_one_before_the_change_without_the_slot', 'keyring-rolled-back', dropped, first, {
+      unlock: { rawKey: OTHER_KEY },
+    }),
     refresh('the_one_before_the_change_secret_given', 'keyring-rolled-back', followed, first, { renew: RAW }),
     refresh('another_of_the_same_revision_under_the_old_root_key', 'keyring-rolled-back', followed, fork),
     refresh('the_next_of_another_under_the_old_root_key', 'keyring-rolled-back', followed, after(fork)),
