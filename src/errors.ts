@@ -372,6 +372,22 @@ export class InvalidPassphraseError extends CellsealError {
   }
 }
 
+/** `wrong-keyring`: a keyring with another id than the one that is wanted: another installation's, or another environment's. */
+export class WrongKeyringError extends CellsealError {
+  override readonly code = 'wrong-keyring';
+  /** The id of the keyring that is wanted. */
+  declare readonly expected: string;
+  /** The id of the keyring that was found. */
+  declare readonly found: string;
+  /** @internal */
+  constructor(expected: string, found: string) {
+    super(
+      'This is another keyring than the one that is wanted: of another installation or environment. Check where it is read from; nothing was changed.',
+      { expected, found },
+    );
+  }
+}
+
 /** `keyring-rekeyed`: the stored keyring stands under another root key, and the slot with which this process opened it is not there any more. */
 export class KeyringRekeyedError extends CellsealError {
   override readonly code = 'keyring-rekeyed';

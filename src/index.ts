@@ -38,7 +38,6 @@ export {
   type ChangePassphraseOptions,
   type CompromisedKeyEvent,
   type CreateOptions,
-  type ExportOptions,
   type HoldOptions,
   type KeyAgeEvent,
   type KeyChange,

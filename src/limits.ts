@@ -73,6 +73,10 @@ export const MIN_RELOAD_INTERVAL_MS = 1_000;
 
 /** A keyring exported in one piece, its pages included. */
 export const MAX_ARCHIVE_BYTES = 256 * MIB;
+/** A keyring that has not been read for longer encrypts only after it was read again, unless its process says otherwise. */
+export const DEFAULT_MAX_STALE_MS = 15 * 60_000;
+/** How long encryption waits for a keyring that is stale, and closing for what is under way. */
+export const MAX_STORE_WAIT_MS = 10_000;
 /** How often a watched keyring is read. */
 export const DEFAULT_WATCH_INTERVAL_MS = 30_000;
 export const MIN_WATCH_INTERVAL_MS = 100;

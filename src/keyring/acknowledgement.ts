@@ -15,6 +15,8 @@ export interface AcknowledgementOptions {
 
 /** How often the registry is looked at while waiting: a process reads every few seconds at most. */
 const LOOK_INTERVAL_MS = 250;
+/** Two clocks run at slightly different rates. */
+const CLOCK_MARGIN = 1.01;
 
 /**
  * Waits until every process that is written down in the store's registry has read this revision of the keyring, or a
@@ -22,7 +24,7 @@ const LOOK_INTERVAL_MS = 250;
  * its successor.
  *
  * A process whose beat stands still for longer than its own `maxStaleMs` is passed over: it encrypts nothing until it
- * has read the keyring again. One without that limit is waited for, until `forgetProcess` strikes it off. A process
+ * has read the keyring again. That is measured from when it was first looked at, also by an earlier call here. One without that limit is waited for, until `forgetProcess` strikes it off. A process
  * that does not watch is not written down, and nobody waits for it. Where the store keeps no registry there is nothing
  * to wait for.
  *
@@ -38,43 +40,40 @@ export async function awaitAcknowledgement(
 
 /** @internal */
 export async function acknowledged(
-  { store, environment }: OpenedKeyring,
+  opened: OpenedKeyring,
   revision: number,
   { timeoutMs = DEFAULT_ACKNOWLEDGEMENT_MS, signal }: AcknowledgementOptions,
 ): Promise<void> {
-  const registry = store.processes;
-  if (!registry) return;
-  const { clock } = environment;
-  const pulses = new Map<string, Pulse>();
+  const { clock } = opened.environment;
   const untilMs = clock.monotonicMs() + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
-    const missing = laggards(await readProcesses(registry), revision, pulses, clock.monotonicMs());
+    const missing = await laggards(opened, revision);
     if (missing.length === 0) return;
     if (clock.monotonicMs() >= untilMs) throw new NotAcknowledgedError(revision, missing.map(nameOf));
     await clock.sleep(LOOK_INTERVAL_MS, signal);
   }
 }
 
-interface Pulse {
-  readonly beat: number;
-  /** When this beat was first seen, by the waiting process's own clock: clocks of two machines are not compared. */
-  readonly sinceMs: number;
+/** @internal Who has not read the revision that this process holds, as they call themselves. */
+export async function processesBehind(opened: OpenedKeyring): Promise<readonly string[]> {
+  return (await laggards(opened, opened.document.revision)).map(nameOf);
 }
 
-/** `nowMs` is after the look, so that no beat is taken for older than it is. */
-function laggards(
-  processes: readonly KeyringProcess[],
-  revision: number,
-  pulses: Map<string, Pulse>,
-  nowMs: number,
-): readonly KeyringProcess[] {
+/** Who must be waited for. What is seen of a process is kept from one look to the next, whoever looks. */
+async function laggards(opened: OpenedKeyring, revision: number): Promise<readonly KeyringProcess[]> {
+  const { pulses, processIds, environment } = opened;
+  const registry = opened.newest.store.processes;
+  if (!registry) return [];
+  const processes = await readProcesses(registry);
+  // After the look, so that no beat is taken for older than it is.
+  const nowMs = environment.clock.monotonicMs();
   return processes.filter(({ processId, revision: read, beat, maxStaleMs }) => {
-    if (read >= revision) return false;
+    if (read >= revision || processIds.has(processId)) return false;
     const known = pulses.get(processId);
     const pulse = known?.beat === beat ? known : { beat, sinceMs: nowMs };
     pulses.set(processId, pulse);
-    return maxStaleMs === undefined || nowMs - pulse.sinceMs <= maxStaleMs;
+    return maxStaleMs === undefined || nowMs - pulse.sinceMs <= maxStaleMs * CLOCK_MARGIN;
   });
 }
 

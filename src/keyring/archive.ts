@@ -1,79 +1,103 @@
 import { type Bytes, base64url, copyBytes, decodeBase64url, decodeUtf8, utf8 } from '../bytes.js';
+import { mapAll } from '../concurrency.js';
 import {
-  KeyringConflictError,
   KeyringDamagedError,
   KeyringExistsError,
   KeyringLimitError,
   KeyringNotFoundError,
   StoreUnfitError,
 } from '../errors.js';
-import { MAX_ARCHIVE_BYTES, MAX_KEYRING_BYTES } from '../limits.js';
+import { DEFAULT_CONCURRENCY, MAX_ARCHIVE_BYTES, MAX_KEYRING_BYTES } from '../limits.js';
 import type { KeyringStore } from '../ports/keyring-store.js';
+import { SUITE_1 } from '../suite.js';
 import { isObject } from './checks.js';
 import { decodePayload, splitDocument } from './document.js';
+import { KeyDraft } from './draft.js';
+import { sealDocument } from './held-document.js';
 import { type Keyring, openedOf } from './keyring.js';
-import { type HoldOptions, type OpenOptions, newSlotId, openKeyring } from './open.js';
-import { sealDocument } from './opened.js';
-import {
-  type NewSlot,
-  type UnlockSecret,
-  assertNewSlot,
-  findSlotOrThrow,
-  makeSlot,
-  openRoot,
-} from './slots.js';
-
-/** What {@link exportKeyring} takes: the secret that opens the copy, and one that opens the keyring today. */
-export interface ExportOptions extends NewSlot {
-  /** A secret that opens the keyring today: the root key is not kept, and has to be unwrapped to be wrapped for the copy. */
-  readonly current: UnlockSecret;
-}
+import { deriveRootKeys, rewrapKey } from './keys.js';
+import { type OpenOptions, newSlotId, openKeyring } from './open.js';
+import { PageReader, encodePage } from './pages.js';
+import { type NewSlot, assertNewSlot, makeSlot, rootRevisionOf } from './slots.js';
 
 const FORMAT = 1;
 
 /**
- * A whole copy of the keyring in one piece of bytes, encrypted: all its keys, tenants' too, and a single slot, which
- * only the secret given here opens. For a safe place apart from the database and its backups, or for another store:
- * {@link keyringArchive} reads it, {@link importKeyring} puts it into an empty store.
+ * A whole copy of the keyring in one piece of bytes: all its keys, tenants' too, wrapped under a root key of the copy's
+ * own, which only the secret given here opens. Processes do not take the copy for a newer keyring. For a safe place
+ * apart from the database and its backups, or for another store: {@link keyringArchive} reads it, {@link importKeyring}
+ * puts it into an empty store.
  *
- * @throws WrongSecretError if `current` opens no slot; InvalidPassphraseError if the new secret cannot be one.
+ * Keys are encrypted; what else stands there can be read: tenants' names, labels, states, times.
+ *
+ * Where the keyring is gone from its store, what this process has read last is exported.
+ *
+ * @throws InvalidPassphraseError if the secret cannot be one.
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment: call it again.
+ * @throws KeyringLimitError if the copy would be over 256 MiB.
  */
-export async function exportKeyring(keyring: Keyring, options: ExportOptions): Promise<Bytes> {
-  const { current, ...secret } = options;
+export async function exportKeyring(keyring: Keyring, secret: NewSlot): Promise<Bytes> {
   assertNewSlot(secret);
   const opened = openedOf(keyring);
-  await opened.refresh();
-  const { environment, document, hash, root } = opened;
-  const { keyringId, slots } = document;
-  const { slot, open } = await findSlotOrThrow(environment.engine, keyringId, slots, current);
-  const rootKey = await openRoot(environment.engine, keyringId, slot, open);
+  const { environment } = opened;
+  const { engine } = environment;
+  const { held, keys } = await opened.newest.look('all').catch((error: unknown) => {
+    const { held } = opened.newest;
+    if (!(error instanceof KeyringNotFoundError) || held.document.pages.length > 0) throw error;
+    return { held, keys: held.document.keys };
+  });
+  const { keyringId } = held.document;
+  const revision = held.document.revision + 1;
+  const rootKey = environment.random(SUITE_1.keyBytes);
   try {
-    const made = await makeSlot(environment, keyringId, newSlotId(environment), secret, rootKey);
-    const { revision, document: bytes } = await sealDocument(environment, root, {
-      ...document,
-      revision: document.revision + 1,
-      previous: hash,
-      slots: [made.slot],
-    });
-    const pages = await Promise.all(
-      document.pages.map(async ({ name }) => {
-        const page = await opened.store.pages?.read(name, MAX_KEYRING_BYTES);
-        if (!page) throw new KeyringConflictError(); // replaced since the document was read
-        return [name, base64url(page)] as const;
-      }),
+    const root = await deriveRootKeys(engine, await engine.importKey(rootKey), keyringId);
+    const { slot } = await makeSlot(
+      environment,
+      keyringId,
+      newSlotId(environment, rootRevisionOf(held.unlocked.slot.id)),
+      secret,
+      rootKey,
     );
-    return utf8(
-      JSON.stringify({
-        cellsealKeyring: FORMAT,
+    const from = { root: held.unlocked.root, keyringId };
+    const rewrapped = await mapAll(keys, DEFAULT_CONCURRENCY, (entry) =>
+      rewrapKey(environment, from, { root, keyringId }, entry),
+    );
+    const pages = new Map<string, Bytes>();
+    const store = { read: () => undefined, write: () => undefined, remove: () => undefined };
+    const empty = { ...held.document, keys: [], pages: [] };
+    const reader = new PageReader(engine, undefined);
+    const draft = await KeyDraft.open(environment, store, reader, empty, 'document');
+    const { document } = await sealDocument(
+      environment,
+      root,
+      await draft.place({
+        ...empty,
         revision,
-        document: base64url(bytes),
-        pages: Object.fromEntries(pages),
+        previous: held.hash,
+        slots: [slot],
+        keys: rewrapped,
+        change: undefined,
       }),
     );
+    for (const [name, page] of draft.pages) pages.set(name, page);
+    return joinArchive(revision, document, pages);
   } finally {
     rootKey.fill(0);
   }
+}
+
+function joinArchive(revision: number, document: Bytes, pages: ReadonlyMap<string, Bytes>): Bytes {
+  const archive = utf8(
+    JSON.stringify({
+      cellsealKeyring: FORMAT,
+      revision,
+      document: base64url(document),
+      pages: Object.fromEntries([...pages].map(([name, page]) => [name, base64url(page)])),
+    }),
+  );
+  if (archive.length > MAX_ARCHIVE_BYTES)
+    throw new KeyringLimitError('An exported keyring has at most 256 MiB.');
+  return archive;
 }
 
 /**
@@ -109,8 +133,9 @@ export function keyringArchive(bytes: Uint8Array): KeyringStore {
 }
 
 /**
- * Puts a keyring into a store that has none: from an export, a backup, another store. It is opened first, with all that
- * is checked then. Afterwards the store holds what the archive held, under the slots that the archive had.
+ * Puts a keyring into a store that has none: from an export, a backup, another store. It is proved first, every page of
+ * it too, and what was proved is what is written. Afterwards the store holds what the archive held, under the slots
+ * that the archive had.
  *
  * @throws KeyringExistsError if the store has, or ever had, a keyring; nothing was written over it.
  * @throws StoreUnfitError if the store cannot take one in, or lacks pages that the archive has.
@@ -119,24 +144,28 @@ export function keyringArchive(bytes: Uint8Array): KeyringStore {
 export async function importKeyring(
   store: KeyringStore,
   archive: KeyringStore,
-  options: UnlockSecret & HoldOptions,
+  options: OpenOptions,
 ): Promise<Keyring> {
   if (!store.restore)
     throw new StoreUnfitError('This keyring store cannot take in a keyring from elsewhere.');
-  await openKeyring(archive, options); // proves it, before anything is written
   const stored = await archive.read(MAX_KEYRING_BYTES);
   if (!stored) throw new KeyringNotFoundError();
+  const proved: KeyringStore = {
+    read: () => stored,
+    write: () => false,
+    ...(archive.pages ? { pages: archive.pages } : {}),
+  };
+  const { environment, newest, document } = openedOf(await openKeyring(proved, options));
+  await newest.look('all'); // every page, held to its hash
   if (await store.read(MAX_KEYRING_BYTES)) throw new KeyringExistsError();
-  const { pages } = decodePayload(splitDocument(stored.document).payload);
-  for (const { name } of pages) {
-    const page = await archive.pages?.read(name, MAX_KEYRING_BYTES);
-    if (!page) throw new KeyringDamagedError('A page of keys that the document names is not in the archive.');
-    if (!store.pages)
-      throw new StoreUnfitError('The keyring has pages of tenants’ keys, and this store keeps no pages.');
-    await store.pages.write(name, page);
+  if (document.pages.length > 0 && !store.pages)
+    throw new StoreUnfitError('The keyring has pages of tenants’ keys, and this store keeps no pages.');
+  const reader = new PageReader(environment.engine, archive.pages);
+  for (const reference of document.pages) {
+    await store.pages?.write(reference.name, encodePage((await reader.read(reference)).keys));
   }
   if (!(await store.restore(stored))) throw new KeyringExistsError();
-  return openKeyring(store, options satisfies OpenOptions);
+  return openKeyring(store, options);
 }
 
 /** `undefined` where the bytes are no export; a plain document is not. */

@@ -1,4 +1,4 @@
-import { CensusStaleError } from '../errors.js';
+import { CensusStaleError, NotAcknowledgedError } from '../errors.js';
 
 /** What a census found in one table. */
 export interface TableCensus {
@@ -20,6 +20,8 @@ export interface Census {
   readonly revision: number;
   /** By the wall clock. */
   readonly countedAt: Date;
+  /** Processes that are written down and had not read that revision when the count began, as they call themselves: they may have written under an older key since. */
+  readonly behind: readonly string[];
   /** Each table of the schema, in its order. */
   readonly tables: readonly TableCensus[];
   /** Over all tables. */
@@ -38,7 +40,7 @@ export function issueCensus(census: Census): Census {
   return census;
 }
 
-/** Refuses a census of another keyring, of another revision, or one that nobody counted. */
+/** Refuses a census of another keyring, of another revision, one that nobody counted, or one beside which old keys were in use. */
 export function assertCurrentCensus(census: Census, keyringId: string, revision: number): void {
   if (!issued.has(census)) {
     throw new CensusStaleError(
@@ -53,4 +55,5 @@ export function assertCurrentCensus(census: Census, keyringId: string, revision:
       'The keyring has changed since the census was counted. Count again, then ask again.',
     );
   }
+  if (census.behind.length > 0) throw new NotAcknowledgedError(revision, census.behind);
 }

@@ -18,7 +18,7 @@ import { type Keyring, openedOf } from './keyring.js';
 import { type RootKeys, keyIdOf, makeKey, tenantId } from './keys.js';
 import { type KeyringPolicy, assertPolicy } from './policy.js';
 import { KeyNames, roleOf } from './roster.js';
-import type { UnlockSecret } from './slots.js';
+import { type UnlockSecret, rootRevisionOf } from './slots.js';
 import { KEY_STATES, type KeyKind, type KeyState } from './states.js';
 
 /** Two index keys share a token prefix by chance once in 2^40: more than a few tries mean a broken random source. */
@@ -59,7 +59,7 @@ export function listKeys(keyring: Keyring): readonly KeyInfo[] {
 
 /** A tenant's own keys, in the order in which they were added. No secrets. */
 export async function listTenantKeys(keyring: Keyring, tenant: ContextPart): Promise<readonly KeyInfo[]> {
-  return (await openedOf(keyring).keysOf(ownTenant(tenant))).map(keyInfo);
+  return (await openedOf(keyring).keysOf(ownTenant(tenant) as ContextPart)).map(keyInfo);
 }
 
 /** A key without what is secret. */
@@ -84,7 +84,7 @@ export function keyInfo(entry: KeyEntry): KeyInfo {
  * @throws KeyringDamagedError, KeyringNotFoundError, and whatever the store throws. What was read before is used on.
  */
 export async function refreshKeyring(keyring: Keyring, secret?: UnlockSecret): Promise<void> {
-  await openedOf(keyring).refresh(secret);
+  await openedOf(keyring).newest.refresh(secret);
 }
 
 /**
@@ -95,7 +95,7 @@ export async function refreshKeyring(keyring: Keyring, secret?: UnlockSecret): P
  */
 export async function setPolicy(keyring: Keyring, policy: KeyringPolicy): Promise<void> {
   assertPolicy(policy);
-  await openedOf(keyring).change('document', (document) => ({
+  await openedOf(keyring).newest.change('document', (document) => ({
     policy: { ...document.policy, ...policy },
   }));
 }
@@ -116,7 +116,7 @@ export async function addKey(keyring: Keyring, options: AddKeyOptions = {}): Pro
   if (tenant !== undefined) assertTenant(tenant);
   const opened = openedOf(keyring);
   let keyId = '';
-  await opened.change(tenant === undefined ? 'document' : { tenants: [tenant] }, async (document) => {
+  await opened.newest.change(tenant === undefined ? 'document' : { tenants: [tenant] }, async (document) => {
     const { environment, root } = opened;
     const names = new KeyNames(document.keys);
     const entry = await newKey(environment, root, document, names, kind, tenant, 'pre-active');
@@ -141,7 +141,7 @@ export async function addTenants(keyring: Keyring, tenants: readonly ContextPart
   const own = tenants.map((tenant) => ownTenant(tenant) as ContextPart);
   for (const tenant of own) assertTenant(tenant);
   const opened = openedOf(keyring);
-  await opened.change({ tenants: own }, async (document) => {
+  await opened.newest.change({ tenants: own }, async (document) => {
     const { environment, root } = opened;
     // No roster: that takes keys of one document or one page, and index keys in two pages may share a token prefix.
     const active = new Set(document.keys.filter(({ state }) => state === 'active').map(roleOf));
@@ -158,12 +158,14 @@ export async function addTenants(keyring: Keyring, tenants: readonly ContextPart
 
 /**
  * Makes a key the one that new cells are sealed with. Its predecessor of the same kind and tenant is deactivated: it
- * decrypts only. A deactivated key can be activated again, which undoes a rotation.
+ * decrypts only. A deactivated key can be activated again, which undoes a rotation; one that `changeKey` has replaced
+ * cannot.
  *
  * @throws UnknownKeyError, KeyStateError, KeyringConflictError.
  */
 export async function activateKey(keyring: Keyring, keyId: string): Promise<void> {
-  await openedOf(keyring).change({ keyId }, (document) => {
+  const opened = openedOf(keyring);
+  await opened.newest.change({ keyId }, (document) => {
     const chosen = entryOf(document, keyId);
     if (!KEY_STATES[chosen.state].canActivate) {
       throw new KeyStateError('Only a pre-active or deactivated key can be made active.', {
@@ -171,9 +173,9 @@ export async function activateKey(keyring: Keyring, keyId: string): Promise<void
         state: chosen.state,
       });
     }
-    if (document.change && chosen.addedIn < document.change.revision) {
+    if (chosen.addedIn < rootRevisionOf(opened.slotId)) {
       throw new KeyStateError(
-        'The key is being replaced by changeKey, because old copies of it may have leaked: it is not made active again.',
+        'The key was replaced by changeKey, because old copies of it may have leaked: it only decrypts, and is never made active again.',
         { keyId, state: chosen.state },
       );
     }
@@ -195,10 +197,11 @@ export async function activateKey(keyring: Keyring, keyId: string): Promise<void
  * this key, counted over every table of the keyring at the keyring's present revision.
  *
  * @throws KeyInUseError if the census found cells under the key; CensusStaleError if it was not counted at this revision of this keyring.
+ * @throws NotAcknowledgedError if a process had not read this revision when the count began: it may have written under the key since. Wait with `awaitAcknowledgement`, then count again.
  * @throws UnknownKeyError, KeyStateError (only a deactivated or compromised key can be suspended), KeyringConflictError.
  */
 export async function suspendKey(keyring: Keyring, keyId: string, census: Census): Promise<void> {
-  await openedOf(keyring).change({ keyId }, (document) => {
+  await openedOf(keyring).newest.change({ keyId }, (document) => {
     const chosen = entryOf(document, keyId);
     assertCurrentCensus(census, document.keyringId, document.revision);
     if (!KEY_STATES[chosen.state].canSuspend) {
@@ -228,7 +231,7 @@ export async function suspendKey(keyring: Keyring, keyId: string, census: Census
  * @throws UnknownKeyError, KeyStateError if it is not suspended, KeyringConflictError.
  */
 export async function resumeKey(keyring: Keyring, keyId: string): Promise<void> {
-  await openedOf(keyring).change({ keyId }, (document) => {
+  await openedOf(keyring).newest.change({ keyId }, (document) => {
     const chosen = entryOf(document, keyId);
     if (chosen.state !== 'suspended') {
       throw new KeyStateError('Only a suspended key can be resumed.', { keyId, state: chosen.state });

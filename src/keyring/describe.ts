@@ -5,6 +5,7 @@ import { type Keyring, openedOf } from './keyring.js';
 import type { KeyringPin } from './open.js';
 import type { KeyringPolicy } from './policy.js';
 import { type SlotInfo, listSlots } from './slot-change.js';
+import { rootRevisionOf } from './slots.js';
 
 /** What there is to know of an open keyring without its secrets: for an administrator's page, and for logs. */
 export interface KeyringDescription {
@@ -53,18 +54,19 @@ export function describeKeyring(keyring: Keyring): KeyringDescription {
   const opened = openedOf(keyring);
   const { document } = opened;
   const { keyringId, revision, change, policy, pages } = document;
+  const hash = base64url(opened.newest.held.hash);
   return {
     keyringId,
     revision,
-    hash: base64url(opened.hash),
-    readAt: new Date(opened.readAtMs),
-    isStale: opened.isStale,
+    hash,
+    readAt: new Date(opened.newest.readAtMs),
+    isStale: opened.newest.isStale,
     slots: listSlots(keyring),
     keys: listKeys(keyring),
     pages: pages.length,
     changeSince: change && new Date(change.startedAt),
     policy: { ...policy },
-    pin: { keyringId, minimumRevision: revision },
+    pin: { keyringId, minimumRevision: revision, hash, rootRevision: rootRevisionOf(opened.slotId) },
   };
 }
 
@@ -76,7 +78,7 @@ export function describeKeyring(keyring: Keyring): KeyringDescription {
  */
 export async function isActive(keyring: Keyring): Promise<boolean> {
   const opened = openedOf(keyring);
-  if (opened.isClosed || opened.isStale) return false;
+  if (opened.newest.isClosed || opened.newest.isStale) return false;
   return opened.proveActiveKeys();
 }
 

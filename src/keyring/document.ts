@@ -40,6 +40,8 @@ export interface RootChange {
   readonly revision: number;
   /** ISO 8601, UTC, with milliseconds. */
   readonly startedAt: string;
+  /** Pages under the old root key, for processes that have not followed; removed at the end. */
+  readonly pages: readonly string[];
 }
 
 const FORMAT = 1;
@@ -86,7 +88,7 @@ export function encodePayload(document: KeyringDocument): Bytes {
     slots: document.slots.map(encodeSlot),
     keys: document.keys.map(encodeKey),
     pages: document.pages.map(({ name, hash, from }) => ({ name, hash: base64url(hash), from })),
-    change: change ? { revision: change.revision, startedAt: change.startedAt } : null,
+    change: change ? encodeChange(change) : null,
     policy: encodePolicy(document.policy),
     extensions: document.extensions,
   };
@@ -187,12 +189,20 @@ function decodePages(value: unknown): readonly PageReference[] {
   return pages;
 }
 
+function encodeChange({ revision, startedAt, pages }: RootChange): object {
+  return { revision, startedAt, ...(pages.length === 0 ? {} : { pages }) };
+}
+
 function decodeChange(value: unknown): RootChange | undefined {
   if (value === null) return undefined;
-  const change = closed(value, ['revision', 'startedAt'], 'change');
+  const hasPages = isObject(value) && Object.hasOwn(value, 'pages');
+  const change = closed(value, ['revision', 'startedAt', ...(hasPages ? ['pages'] : [])], 'change');
+  const pages = hasPages ? list(change['pages']).map(id) : [];
+  if (hasPages && (pages.length === 0 || pages.length > MAX_PAGES)) throw damaged('A list is no list.');
   return {
     revision: integer(change['revision'], 1, Number.MAX_SAFE_INTEGER),
     startedAt: time(change['startedAt']),
+    pages,
   };
 }
 

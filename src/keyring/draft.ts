@@ -1,6 +1,6 @@
 import { base32 } from '../bytes.js';
 import type { ContextPart } from '../envelope/index.js';
-import { KeyringConflictError } from '../errors.js';
+import { KeyringDamagedError } from '../errors.js';
 import { MAX_PAGE_BUCKETS, SPILL_BYTES } from '../limits.js';
 import type { KeyringPages } from '../ports/keyring-store.js';
 import { type KeyringDocument, type PageReference, encodePayload } from './document.js';
@@ -11,15 +11,17 @@ import {
   type BucketedKey,
   PageGoneError,
   type PageReader,
+  bucketOf,
   bucketsOf,
   cutPages,
   pageOfBucket,
 } from './pages.js';
 
-/** Which keys a change needs to see: those in the document always, those in pages as named. */
+/** Which keys a change needs to see: those in the document always, those in pages as named. `salvage`: all that are left; a page that is lost counts as empty, and is replaced. */
 export type Scope =
   | 'document'
   | 'all'
+  | 'salvage'
   | { readonly tenants: readonly ContextPart[] }
   | { readonly keyId: string };
 
@@ -36,6 +38,8 @@ export class KeyDraft {
   readonly #document: KeyringDocument;
   /** The pages that were read, by their place in the document's list. */
   readonly #read: ReadonlyMap<number, readonly KeyEntry[]>;
+  /** The places of those that are lost. */
+  readonly #lost: ReadonlySet<number>;
   readonly #written: { name: string; page: Uint8Array<ArrayBuffer> }[] = [];
   #replaced: readonly string[] = [];
 
@@ -44,13 +48,16 @@ export class KeyDraft {
     store: KeyringPages | undefined,
     document: KeyringDocument,
     read: ReadonlyMap<number, readonly KeyEntry[]>,
+    lost: ReadonlySet<number>,
   ) {
     this.#environment = environment;
+    this.#lost = lost;
     this.#store = store;
     this.#document = document;
     this.#read = read;
   }
 
+  /** Throws `PageGoneError` where a page is not there: it was replaced since, or is lost. */
   static async open(
     environment: Environment,
     store: KeyringPages | undefined,
@@ -58,17 +65,19 @@ export class KeyDraft {
     document: KeyringDocument,
     scope: Scope,
   ): Promise<KeyDraft> {
-    try {
-      const places = await placesOf(environment, reader, document, scope);
-      const read = new Map<number, readonly KeyEntry[]>();
-      for (const place of places) {
+    const read = new Map<number, readonly KeyEntry[]>();
+    const lost = new Set<number>();
+    for (const place of await placesOf(environment, reader, document, scope)) {
+      try {
         read.set(place, (await reader.read(document.pages[place] as PageReference)).keys);
+      } catch (error) {
+        const isLost = error instanceof PageGoneError || error instanceof KeyringDamagedError;
+        if (scope !== 'salvage' || !isLost) throw error;
+        lost.add(place);
+        read.set(place, []);
       }
-      return new KeyDraft(environment, store, document, read);
-    } catch (error) {
-      // The document is of this moment: who has replaced a page since has changed the keyring.
-      throw error instanceof PageGoneError ? new KeyringConflictError() : error;
     }
+    return new KeyDraft(environment, store, document, read, lost);
   }
 
   /** The document's keys, and those of the pages that were read. */
@@ -105,7 +114,7 @@ export class KeyDraft {
       const before = this.#read.get(place);
       const end = pages[place + 1]?.from ?? MAX_PAGE_BUCKETS;
       const after = keys.filter(({ bucket }) => bucket >= reference.from && bucket < end);
-      if (before === undefined || isSame(before, after)) {
+      if (before === undefined || (isSame(before, after) && !this.#lost.has(place))) {
         next.push(reference);
         continue;
       }
@@ -130,17 +139,29 @@ export class KeyDraft {
     for (const { name, page } of this.#written) await this.#store?.write(name, page);
   }
 
-  /** The swap was lost: nobody will ever name these. */
-  async withdrawPages(): Promise<void> {
-    await this.#remove(this.#written.map(({ name }) => name));
+  /** Whether a tenant's keys stood in a page that is lost. */
+  async isLost(tenant: KeyEntry['tenant']): Promise<boolean> {
+    if (tenant === undefined || this.#lost.size === 0) return false;
+    const bucket = await bucketOf(this.#environment.engine, tenant);
+    return this.#lost.has(pageOfBucket(this.#document.pages, bucket));
   }
 
   /** Pages that the new document does not name any more. */
-  async removeReplacedPages(): Promise<void> {
-    await this.#remove(this.#replaced);
+  get replaced(): readonly string[] {
+    return this.#replaced;
   }
 
-  async #remove(names: readonly string[]): Promise<void> {
+  /** The new pages, as they are written. */
+  get pages(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
+    return new Map(this.#written.map(({ name, page }) => [name, page]));
+  }
+
+  /** Another document stands in the place of the one that names these: nobody ever will. */
+  async withdrawPages(): Promise<void> {
+    await this.removePages(this.#written.map(({ name }) => name));
+  }
+
+  async removePages(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
     try {
       await this.#store?.remove(names);
@@ -157,7 +178,7 @@ async function placesOf(
   scope: Scope,
 ): Promise<readonly number[]> {
   if (scope === 'document' || pages.length === 0) return [];
-  if (scope === 'all') return [...pages.keys()];
+  if (scope === 'all' || scope === 'salvage') return [...pages.keys()];
   if ('tenants' in scope) {
     const buckets = await bucketsOf(engine, scope.tenants);
     return [...new Set(buckets.map((bucket) => pageOfBucket(pages, bucket)))];

@@ -55,13 +55,14 @@ export interface KeyringFailureEvent {
 }
 
 /** Takes events. What it throws is dropped: a logger's fault must not stop encryption. */
-export type KeyringListener = (event: KeyringEvent) => void;
+export type KeyringListener = (event: KeyringEvent) => unknown;
 
 /** Tells a listener, if there is one. */
 export function tell(listener: KeyringListener | undefined, event: KeyringEvent): void {
+  const drop = (): undefined => undefined; // said above
   try {
-    listener?.(event);
+    void Promise.resolve(listener?.(event)).catch(drop);
   } catch {
-    // said above
+    drop();
   }
 }

@@ -1,5 +1,5 @@
-export { type AcknowledgementOptions, awaitAcknowledgement } from './acknowledgement.js';
-export { type ExportOptions, exportKeyring, importKeyring, keyringArchive } from './archive.js';
+export { type AcknowledgementOptions, awaitAcknowledgement, processesBehind } from './acknowledgement.js';
+export { exportKeyring, importKeyring, keyringArchive } from './archive.js';
 export { type Census, type TableCensus, issueCensus } from './census.js';
 export {
   type AddKeyOptions,

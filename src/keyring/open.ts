@@ -1,6 +1,12 @@
+import { base64url } from '../bytes.js';
 import { webCryptoEngine } from '../engine/index.js';
-import { KeyringExistsError, KeyringNotFoundError, KeyringRolledBackError } from '../errors.js';
-import { MAX_KEYRING_BYTES } from '../limits.js';
+import {
+  KeyringExistsError,
+  KeyringNotFoundError,
+  KeyringRolledBackError,
+  WrongKeyringError,
+} from '../errors.js';
+import { DEFAULT_MAX_STALE_MS, MAX_KEYRING_BYTES } from '../limits.js';
 import type { MaybePromise } from '../maybe.js';
 import { platformRandom, systemClock } from '../platform.js';
 import type { Engine } from '../ports/engine.js';
@@ -9,9 +15,10 @@ import { SUITE_1 } from '../suite.js';
 import { type KeyringDocument, decodePayload, splitDocument } from './document.js';
 import type { Environment } from './environment.js';
 import type { KeyringListener } from './events.js';
+import { HeldDocument, type Holding, momentOf, sealDocument, unlockedBy } from './held-document.js';
 import { type Keyring, keyringOf } from './keyring.js';
 import { deriveRootKeys, makeKey } from './keys.js';
-import { type Holding, OpenedKeyring, momentOf, randomName, sealDocument, unlockedBy } from './opened.js';
+import { OpenedKeyring, randomName } from './opened.js';
 import { assertPolicy } from './policy.js';
 import {
   type NewSlot,
@@ -19,6 +26,8 @@ import {
   assertNewSlot,
   findSlotOrThrow,
   makeSlot,
+  rootRevisionOf,
+  slotIdFor,
   slotType,
 } from './slots.js';
 
@@ -28,13 +37,17 @@ export interface KeyringPin {
   readonly keyringId: string;
   /** An older revision is refused. */
   readonly minimumRevision: number;
+  /** SHA-256 of the document of exactly that revision, as `describeKeyring` gives it: another one is refused. Default: any. */
+  readonly hash?: string | undefined;
+  /** The revision that brought the root key: a document under an older one is refused, whatever its revision. After `changeKey`, only this keeps out who has an old copy and can write to the store. Default: any. */
+  readonly rootRevision?: number | undefined;
 }
 
 /** How a keyring is held by its process. */
 export interface HoldOptions {
   /** The engine that does the cryptography. Default: WebCrypto. */
   readonly engine?: Engine;
-  /** A keyring that has not been read for this long decrypts but does not encrypt, unless reading it succeeds first. The keyring's policy may ask for less. Default: no limit but the policy's. */
+  /** A keyring that has not been read for this long decrypts but does not encrypt, unless reading it succeeds first: it is read again by itself when a value is to be encrypted. The keyring's policy may ask for less. `Infinity` is no limit: a process that has lost its keyring's store then writes under replaced keys for ever. Default: 900,000 (15 minutes). */
   readonly maxStaleMs?: number;
   /** Hears what happens to the keyring: changes, limits that come near. What it throws is dropped. Default: nobody. */
   readonly onEvent?: KeyringListener;
@@ -73,7 +86,7 @@ export async function createKeyring(store: KeyringStore, options: CreateOptions)
  * @throws KeyringNotFoundError if there is none.
  * @throws WrongSecretError if no slot opens with what was given; PassphraseDamagedError if that is a generated passphrase that was damaged.
  * @throws KeyringDamagedError if the document was altered; KeyringLimitError if it is out of bounds; KeyringFormatError if it is of a newer format.
- * @throws KeyringRolledBackError if it is not the pinned keyring, or older.
+ * @throws WrongKeyringError if it is not the pinned keyring; KeyringRolledBackError if it is older than the pin.
  * @throws InvalidPassphraseError if nothing was given, or it is ill-formed.
  */
 export async function openKeyring(store: KeyringStore, options: OpenOptions): Promise<Keyring> {
@@ -113,9 +126,9 @@ export async function createKeyringIn(
     };
     const stored = await sealDocument(environment, root, document);
     const unlocked = { root, slot: open };
-    const opened = await OpenedKeyring.open(environment, store, unlocked, stored, holdingOf(options), readAt);
+    const newest = await HeldDocument.open(environment, store, unlocked, stored, holdingOf(options), readAt);
     if (!(await store.write(stored))) throw new KeyringExistsError();
-    return keyringOf(opened);
+    return keyringOf(new OpenedKeyring(newest));
   } finally {
     rootKey.fill(0);
   }
@@ -133,18 +146,23 @@ export async function openKeyringIn(
   if (!stored) throw new KeyringNotFoundError();
   const { keyringId, slots, revision } = decodePayload(splitDocument(stored.document).payload);
   const { pin } = options;
-  if (pin && (keyringId !== pin.keyringId || revision < pin.minimumRevision))
-    throw new KeyringRolledBackError(pin.minimumRevision, revision);
+  if (pin && keyringId !== pin.keyringId) throw new WrongKeyringError(pin.keyringId, keyringId);
+  if (pin && revision < pin.minimumRevision) throw new KeyringRolledBackError(pin.minimumRevision, revision);
   const { slot, open } = await findSlotOrThrow(environment.engine, keyringId, slots, options);
+  if (pin?.rootRevision !== undefined && rootRevisionOf(slot.id) < pin.rootRevision)
+    throw new KeyringRolledBackError(pin.minimumRevision, revision);
   const unlocked = await unlockedBy(environment, keyringId, slot, open);
-  const opened = await OpenedKeyring.open(environment, store, unlocked, stored, holdingOf(options), readAt);
+  const newest = await HeldDocument.open(environment, store, unlocked, stored, holdingOf(options), readAt);
+  if (pin?.hash !== undefined && revision === pin.minimumRevision && base64url(newest.held.hash) !== pin.hash)
+    throw new KeyringRolledBackError(pin.minimumRevision, revision);
+  const opened = new OpenedKeyring(newest);
   await opened.proveActiveKeys();
   return keyringOf(opened);
 }
 
-/** `sl_` and 13 characters. */
-export function newSlotId(environment: Environment): string {
-  return `sl_${randomName(environment, SLOT_ID_BYTES)}`;
+/** `sl_` and 13 characters; behind a change of the root key, its revision too. */
+export function newSlotId(environment: Environment, rootRevision = 1): string {
+  return slotIdFor(`sl_${randomName(environment, SLOT_ID_BYTES)}`, rootRevision);
 }
 
 /** What the public functions compute with. */
@@ -152,7 +170,10 @@ export function environmentOf({ engine = webCryptoEngine(), onEvent }: HoldOptio
   return { engine, random: platformRandom, clock: systemClock, onEvent };
 }
 
-function holdingOf({ maxStaleMs, renewSecret }: Omit<HoldOptions, 'engine' | 'onEvent'>): Holding {
-  assertPolicy({ maxStaleMs });
+function holdingOf({
+  maxStaleMs = DEFAULT_MAX_STALE_MS,
+  renewSecret,
+}: Omit<HoldOptions, 'engine' | 'onEvent'>): Holding {
+  if (maxStaleMs !== Number.POSITIVE_INFINITY) assertPolicy({ maxStaleMs });
   return { maxStaleMs, renewSecret };
 }

@@ -22,7 +22,7 @@ export interface KeyPage {
 export class PageGoneError extends Error {}
 
 /** A page's bytes: a JSON list of keys, spelled as in the payload. */
-function encodePage(keys: readonly KeyEntry[]): Bytes {
+export function encodePage(keys: readonly KeyEntry[]): Bytes {
   return utf8(JSON.stringify(keys.map(encodeKey)));
 }
 

@@ -3,6 +3,7 @@ import {
   DEFAULT_WATCH_INTERVAL_MS,
   MAX_LABEL_CHARACTERS,
   MAX_PROCESS_ENTRY_CHARACTERS,
+  MAX_STORE_WAIT_MS,
   MIN_WATCH_INTERVAL_MS,
 } from '../limits.js';
 import type { StopSignal } from '../ports/clock.js';
@@ -64,8 +65,8 @@ export async function watchKeyring(keyring: Keyring, options: WatchOptions = {})
     );
   }
   const opened = openedOf(keyring);
-  opened.assertOpen();
-  const registry = opened.store.processes;
+  opened.newest.assertOpen();
+  const registry = opened.newest.store.processes;
   const processId = registry && randomName(opened.environment, PROCESS_ID_BYTES);
   const stopping = stopSwitch();
   let beat = 0;
@@ -73,13 +74,18 @@ export async function watchKeyring(keyring: Keyring, options: WatchOptions = {})
   const announce = async (): Promise<void> => {
     if (!registry || !processId || stopping.signal.aborted) return;
     const { revision } = opened.document;
-    const maxStaleMs = opened.maxStaleMs ?? null;
-    const entry = JSON.stringify({ name, revision, everyMs, maxStaleMs, beat: beat++ });
+    const limit = opened.newest.maxStaleMs;
+    const maxStaleMs = Number.isFinite(limit) ? limit : null;
+    const entry = JSON.stringify({ name, revision, everyMs, maxStaleMs, beat });
     await registry.announce({ id: processId, entry });
   };
   const turn = async (): Promise<void> => {
-    await opened.refresh();
-    await announce();
+    try {
+      await opened.newest.refresh();
+      beat++;
+    } finally {
+      await announce(); // also where it could not be read: this process is there, and must be waited for
+    }
     await opened.usage.refresh(); // last: nobody should wait for this process because a log fails
   };
   // One after the other: an older entry must not land on a newer one, nor any after the process was struck off.
@@ -101,12 +107,17 @@ export async function watchKeyring(keyring: Keyring, options: WatchOptions = {})
     stopping.stop();
     leaveClose();
     leaveChange();
-    await queue;
-    if (processId) await registry?.forget(processId);
+    // A store that does not answer must not keep a process from ending.
+    const { clock } = opened.environment;
+    await Promise.race([queue, clock.sleep(MAX_STORE_WAIT_MS, undefined, { isIdle: true })]);
+    if (!processId) return;
+    opened.processIds.delete(processId);
+    await registry?.forget(processId);
   };
+  if (processId) opened.processIds.add(processId);
   const leaveClose = opened.onClose(stop);
   // Between two turns too: who waits for this process need not wait for its next one.
-  const leaveChange = opened.onChange(() => void enqueue(announce));
+  const leaveChange = opened.newest.onChange(() => void enqueue(announce));
 
   void watch();
   await queue;
@@ -140,15 +151,21 @@ export async function closeKeyring(keyring: Keyring): Promise<void> {
   await openedOf(keyring).close();
 }
 
-function registryOf({ store }: OpenedKeyring): ProcessRegistry {
-  if (!store.processes) throw new StoreUnfitError('This keyring store keeps no registry of processes.');
-  return store.processes;
+function registryOf({ newest }: OpenedKeyring): ProcessRegistry {
+  newest.assertOpen();
+  const { processes } = newest.store;
+  if (!processes) throw new StoreUnfitError('This keyring store keeps no registry of processes.');
+  return processes;
 }
 
-/** Entries that are none are left out: nothing depends on them but a wait. */
+/** An entry that cannot be read (a newer version's, perhaps) is a process of which nothing is known: it is waited for. */
 export async function readProcesses(registry: ProcessRegistry): Promise<readonly KeyringProcess[]> {
   const entries = await registry.list();
-  return entries.flatMap(({ id, entry }) => parseProcess(id, entry) ?? []);
+  return entries.map(({ id, entry }) => parseProcess(id, entry) ?? unreadable(id));
+}
+
+function unreadable(processId: string): KeyringProcess {
+  return { processId, name: '', revision: 0, everyMs: 0, maxStaleMs: undefined, beat: 0 };
 }
 
 function parseProcess(processId: string, entry: string): KeyringProcess | undefined {

@@ -1,24 +1,25 @@
-import { KeyringDamagedError, KeyringNotFoundError, KeyringRolledBackError } from '../errors.js';
-import { MAX_KEYRING_BYTES } from '../limits.js';
+import { DefinitionError, KeyringNotFoundError, WrongKeyringError } from '../errors.js';
+import { DEFAULT_MAX_STALE_MS, MAX_KEYRING_BYTES } from '../limits.js';
 import type { KeyringStore } from '../ports/keyring-store.js';
 import type { Census } from './census.js';
 import { type KeyInfo, keyInfo } from './change.js';
 import { decodePayload, splitDocument } from './document.js';
-import { KeyDraft } from './draft.js';
+import { HeldDocument, momentOf, unlockedBy } from './held-document.js';
 import type { KeyEntry } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
-import { keyIdOf, rewrapKey } from './keys.js';
-import { OpenedKeyring, momentOf, unlockedBy } from './opened.js';
-import { PageReader } from './pages.js';
+import { type RootKeys, keyIdOf, rewrapKey } from './keys.js';
+import type { OpenedKeyring } from './opened.js';
 import { type UnlockSecret, findSlotOrThrow, slotType } from './slots.js';
 import { KEY_STATES } from './states.js';
 
-/** What {@link restoreKey} takes: an older copy of the keyring, and the secret that opens the copy. */
+/** What {@link restoreKey} takes: an older copy of the keyring, the secret that opens the copy, and which keys are wanted. */
 export interface RestoreKeyOptions extends UnlockSecret {
   /** The copy: another store, or `keyringArchive(bytes)`. */
   readonly archive: KeyringStore;
-  /** What the cells that came back need, counted now: only keys with cells are brought back, and those that the archive lacks are named. Default: every key of the archive that does not decrypt here. */
+  /** What the cells that came back need, counted now: data keys with cells are brought back, unless they were destroyed here, and those that the archive lacks are named. */
   readonly census?: Census;
+  /** Keys to bring back, of any kind, and also those that were destroyed here: to name one undoes its shredding. */
+  readonly keyIds?: readonly string[];
 }
 
 /** What {@link restoreKey} has done. */
@@ -45,7 +46,8 @@ export interface MissingKey {
  */
 export async function listMissingKeys(keyring: Keyring, census: Census): Promise<readonly MissingKey[]> {
   const opened = openedOf(keyring);
-  const keys = (await opened.allKeys()).filter(({ kind }) => kind === 'data');
+  const { keys: all } = await opened.newest.look('all');
+  const keys = all.filter(({ kind }) => kind === 'data');
   const states = new Map(keys.map((entry) => [keyIdOf(entry), entry.state]));
   return Object.entries(census.cells).flatMap(([keyId, cells]): MissingKey[] => {
     const state = states.get(keyId);
@@ -56,80 +58,87 @@ export async function listMissingKeys(keyring: Keyring, census: Census): Promise
 
 /**
  * Brings keys back that a restored database needs: a key that was suspended since decrypts again, and one that is not
- * in this keyring any more, or whose bytes were destroyed, is taken from the archive and wrapped under this keyring's
- * root key. All of them only decrypt (`deactivated`). No record is touched: rotate afterwards, as usual. Safe to repeat.
+ * in this keyring any more is taken from the archive and wrapped under this keyring's root key. They only decrypt.
+ * No record is touched: rotate afterwards, as usual. Safe to repeat.
  *
- * @throws WrongSecretError, KeyringDamagedError … about the archive, as `openKeyring` does.
- * @throws KeyringRolledBackError if the archive is of another keyring.
+ * Where pages of tenants' keys are lost from the keyring's store, all keys that the archive has for these tenants come
+ * back with the state that they have there, and the pages are made anew.
+ *
+ * @throws DefinitionError if neither `census` nor `keyIds` is given.
+ * @throws WrongSecretError, KeyringDamagedError … about the archive, as `openKeyring` does; WrongKeyringError if it is another keyring's.
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment: nothing was changed.
  */
 export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): Promise<RestoredKeys> {
-  const { archive, census, ...secret } = options;
+  const { archive, census, keyIds, ...secret } = options;
+  if (!census && !keyIds)
+    throw new DefinitionError('Say which keys are wanted: a census of what the cells need, or keyIds.');
   slotType(secret);
   const opened = openedOf(keyring);
-  const { environment } = opened;
   const archived = await openArchive(opened, archive, secret);
-  const needed = (entry: Pick<KeyEntry, 'commitment'>): boolean =>
-    census === undefined || (census.cells[keyIdOf(entry)] ?? 0) > 0;
+  const candidates = new Map(archived.keys.map((entry) => [keyIdOf(entry), entry]));
+  const isNamed = (keyId: string): boolean => keyIds?.includes(keyId) ?? false;
+  const hasCells = (keyId: string): boolean => (census?.cells[keyId] ?? 0) > 0;
 
-  let restored: KeyEntry[] = [];
-  const found = new Set<string>();
-  await opened.change('all', async ({ keyringId, keys, revision }) => {
-    restored = [];
-    const next: KeyEntry[] = [];
-    const from = { root: archived.root, keyringId };
-    const to = { root: opened.root, keyringId };
-    const take = async (entry: KeyEntry): Promise<KeyEntry> => {
-      const taken = await rewrapKey(environment, from, to, entry);
-      return { ...taken, state: 'deactivated', addedIn: revision + 1 };
+  let restored: readonly KeyEntry[] = [];
+  let opening: ReadonlySet<string> = new Set();
+  await opened.newest.change('salvage', async ({ keyringId, keys }, { isLost }) => {
+    const take = (entry: KeyEntry): Promise<KeyEntry> => {
+      const from = { root: archived.root, keyringId };
+      return rewrapKey(opened.environment, from, { root: opened.root, keyringId }, entry);
     };
-    const candidates = new Map(archived.keys.map((entry) => [keyIdOf(entry), entry]));
+    const next: KeyEntry[] = [];
+    const brought: KeyEntry[] = [];
     for (const entry of keys) {
       const keyId = keyIdOf(entry);
       const candidate = candidates.get(keyId);
-      candidates.delete(keyId);
       let kept = entry;
-      if (needed(entry) && entry.state === 'suspended') kept = { ...entry, state: 'deactivated' };
-      else if (needed(entry) && entry.state === 'destroyed' && candidate?.wrapped)
-        kept = await take(candidate);
-      if (kept !== entry) restored.push(kept);
-      if (KEY_STATES[kept.state].opens) found.add(keyId);
+      if (entry.state === 'suspended' && (hasCells(keyId) || isNamed(keyId))) kept = onlyDecrypting(entry);
+      if (entry.state === 'destroyed' && isNamed(keyId) && candidate?.wrapped)
+        kept = onlyDecrypting(await take(candidate));
+      if (kept !== entry) brought.push(kept);
       next.push(kept);
     }
+    const known = new Set(keys.map(keyIdOf));
     for (const [keyId, candidate] of candidates) {
-      if (!needed(candidate) || !candidate.wrapped) continue;
+      if (known.has(keyId) || !candidate.wrapped) continue;
+      const isOfLostPage = await isLost(candidate.tenant);
+      const isWanted = isNamed(keyId) || (candidate.kind === 'data' && hasCells(keyId));
+      if (!isOfLostPage && !isWanted) continue;
       const taken = await take(candidate);
-      restored.push(taken);
-      found.add(keyId);
-      next.push(taken);
+      const entry = isOfLostPage ? taken : onlyDecrypting(taken);
+      brought.push(entry);
+      next.push(entry);
     }
-    return restored.length === 0 ? undefined : { keys: next };
+    restored = brought;
+    opening = new Set(next.filter(({ state }) => KEY_STATES[state].opens).map(keyIdOf));
+    return brought.length === 0 ? undefined : { keys: next };
   });
 
   const missing = Object.entries(census?.cells ?? {}).filter(
-    ([keyId, cells]) => cells > 0 && !found.has(keyId),
+    ([keyId, cells]) => cells > 0 && !opening.has(keyId),
   );
   return { restored: restored.map(keyInfo), missing: Object.fromEntries(missing) };
+}
+
+/** Whatever it was: a key that comes back is written with only where somebody makes it active. */
+function onlyDecrypting(entry: KeyEntry): KeyEntry {
+  return { ...entry, state: entry.state === 'compromised' ? 'compromised' : 'deactivated' };
 }
 
 async function openArchive(
   { environment, document }: OpenedKeyring,
   archive: KeyringStore,
   secret: UnlockSecret,
-): Promise<{ readonly root: OpenedKeyring['root']; readonly keys: readonly KeyEntry[] }> {
+): Promise<{ readonly root: RootKeys; readonly keys: readonly KeyEntry[] }> {
+  const readAt = momentOf(environment);
   const stored = await archive.read(MAX_KEYRING_BYTES);
   if (!stored) throw new KeyringNotFoundError();
-  const { keyringId, slots, revision } = decodePayload(splitDocument(stored.document).payload);
-  if (keyringId !== document.keyringId) throw new KeyringRolledBackError(document.revision, revision);
+  const { keyringId, slots } = decodePayload(splitDocument(stored.document).payload);
+  if (keyringId !== document.keyringId) throw new WrongKeyringError(document.keyringId, keyringId);
   const { slot, open } = await findSlotOrThrow(environment.engine, keyringId, slots, secret);
   const unlocked = await unlockedBy(environment, keyringId, slot, open);
-  const opened = await OpenedKeyring.open(environment, archive, unlocked, stored, {}, momentOf(environment));
-  const reader = new PageReader(environment.engine, archive.pages);
-  try {
-    const draft = await KeyDraft.open(environment, undefined, reader, opened.document, 'all');
-    return { root: unlocked.root, keys: draft.keys };
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'keyring-conflict') throw error;
-    throw new KeyringDamagedError('A page of keys that the document names is not in the archive.');
-  }
+  const holding = { maxStaleMs: DEFAULT_MAX_STALE_MS };
+  const newest = await HeldDocument.open(environment, archive, unlocked, stored, holding, readAt);
+  const { held, keys } = await newest.look('all');
+  return { root: held.unlocked.root, keys };
 }

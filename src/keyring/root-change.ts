@@ -1,23 +1,27 @@
+import { mapAll } from '../concurrency.js';
 import {
   CensusStaleError,
   DefinitionError,
   InvalidPassphraseError,
   KeyChangeUnderWayError,
   KeyInUseError,
+  KeyringConflictError,
   KeyringLimitError,
+  KeyringRekeyedError,
   WrongSecretError,
 } from '../errors.js';
-import { MAX_SLOTS } from '../limits.js';
+import { DEFAULT_CONCURRENCY, MAX_SLOTS } from '../limits.js';
 import { SUITE_1 } from '../suite.js';
 import { type AcknowledgementOptions, acknowledged } from './acknowledgement.js';
 import { type Census, assertCurrentCensus } from './census.js';
 import { newKey } from './change.js';
 import type { KeyringDocument, RootChange } from './document.js';
+import type { Edit, Unlocked } from './held-document.js';
 import type { KeyEntry } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { deriveRootKeys, keyIdOf, rewrapKey, tenantId } from './keys.js';
 import { newSlotId } from './open.js';
-import type { Edit, OpenedKeyring } from './opened.js';
+import type { OpenedKeyring } from './opened.js';
 import { KeyNames } from './roster.js';
 import type { Slot } from './slot-entry.js';
 import {
@@ -31,6 +35,9 @@ import {
   slotType,
 } from './slots.js';
 import { KEY_STATES } from './states.js';
+
+/** Who is outrun this often in a row is told. */
+const MAX_TRIES = 8;
 
 /** What {@link changeKey} takes: the secret that opens the keyring from now on, and which others still do. */
 export interface ChangeKeyOptions extends NewSlot {
@@ -56,7 +63,7 @@ export interface KeyChange {
  *    active data and index key, not used yet. One change of the document: it is there whole, or not at all.
  * 2. Every process that is written down reads it (`watchKeyring`). A process that was opened with a secret that was
  *    dropped needs the new one: `renewSecret`, or `refreshKeyring(keyring, secret)`.
- * 3. The successors are made active: new cells are under them.
+ * 3. The successors are made active: new cells are under them. Every process that is written down reads that too.
  *
  * Then `rotate` brings every record under the new keys, `census` counts, and {@link finishKeyChange} suspends the old
  * ones. One at a time. Safe to repeat after a crash at any step, with the same secret: open the keyring with it (or
@@ -64,8 +71,8 @@ export interface KeyChange {
  *
  * @throws InvalidPassphraseError if the new secret opens the keyring today, or cannot be one; WrongSecretError if one in `keep` opens no slot.
  * @throws KeyChangeUnderWayError if another change is not finished.
- * @throws NotAcknowledgedError if a process has not read the new keys in time: they are there, and not active. Call it again.
- * @throws KeyringConflictError if somebody else changed the keyring at the same moment: nothing was changed.
+ * @throws NotAcknowledgedError if a process has not read the new keys, or that they are active, in time: nothing is undone. Call it again.
+ * @throws KeyringConflictError if somebody else changed the keyring at the same moment: nothing was changed, or (where others kept changing it) the new keys are there and not active. Call it again.
  */
 export async function changeKey(keyring: Keyring, options: ChangeKeyOptions): Promise<KeyChange> {
   const { keep = [], acknowledgement = {}, ...secret } = options;
@@ -73,39 +80,61 @@ export async function changeKey(keyring: Keyring, options: ChangeKeyOptions): Pr
   for (const kept of keep) slotType(kept);
   if (keep.length >= MAX_SLOTS) throw new KeyringLimitError('A keyring has at most 16 slots.');
   const opened = openedOf(keyring);
-  let isNew = false;
-  await opened.change('all', async (document) => {
-    if (await isBegun(opened, document, secret)) return undefined;
-    isNew = true;
-    return nextRoot(opened, document, secret, keep);
-  });
+  const isNew = await begin(opened, secret, keep);
   const { change } = opened.document;
-  const isWaiting = change && (await opened.allKeys()).some((entry) => isSuccessor(entry, change));
-  if (isWaiting) {
+  if (change) {
     await acknowledged(opened, change.revision, acknowledgement);
     await activateSuccessors(opened, change);
+    // From here on nobody writes under the old keys: what is counted after this stays counted.
+    await acknowledged(opened, opened.document.revision, acknowledgement);
   }
   return { isNew, revision: opened.document.revision };
 }
 
+/** Whether the new root key was made by this call, and not by an earlier one. */
+async function begin(
+  opened: OpenedKeyring,
+  secret: NewSlot,
+  keep: readonly UnlockSecret[],
+): Promise<boolean> {
+  // With the new secret: an earlier call may have got as far as dropping the one that this process was opened with.
+  await opened.newest.refresh().catch((error: unknown) => {
+    if (!(error instanceof KeyringRekeyedError)) throw error;
+    return opened.newest.refresh(secret);
+  });
+  const { held, keys } = await opened.newest.look('all');
+  const document = { ...held.document, keys };
+  if (await isBegun(opened, document, secret)) return false;
+  // Before the change itself: with many tenants this takes its time, and the keyring is read and used meanwhile.
+  const edit = await nextRoot(opened, held.unlocked, document, secret, keep);
+  await opened.newest.change('all', ({ revision }) => {
+    if (revision !== document.revision) throw new KeyringConflictError();
+    return edit;
+  });
+  return true;
+}
+
 /**
  * Ends a change of the key: suspends every data key that `changeKey` has replaced. Wants a census of zero for each of
- * them, counted over every table of the keyring at its present revision. From then on an old copy of the keyring, with
- * its passphrase, opens nothing that is written.
+ * them, counted over every table of the keyring at its present revision, when every process that is written down had
+ * read it. What is written from then on is under keys that no old copy of the keyring holds, with its passphrase or
+ * without; a process that is not written down, or was frozen between encrypting and writing, is met by counting again.
  *
  * Safe to repeat; without a change under way it does nothing.
  *
  * @throws KeyInUseError if the census found cells under a replaced key; CensusStaleError if it was not counted at this revision of this keyring.
+ * @throws NotAcknowledgedError if a process had not read this revision when the count began. Wait with `awaitAcknowledgement`, then count again.
  */
 export async function finishKeyChange(keyring: Keyring, census: Census): Promise<void> {
-  await openedOf(keyring).change('all', ({ keyringId, revision, change, keys }) => {
+  await openedOf(keyring).newest.change('all', ({ keyringId, revision, change, keys }) => {
     if (!change) return undefined;
-    assertCurrentCensus(census, keyringId, revision);
     if (keys.some((entry) => isSuccessor(entry, change))) {
       throw new CensusStaleError('The new keys are not active yet. Call changeKey again, rotate, and count.');
     }
+    assertCurrentCensus(census, keyringId, revision);
     return {
       change: undefined,
+      removePages: change.pages,
       keys: keys.map((entry) => {
         const isReplaced = entry.kind === 'data' && entry.addedIn < change.revision;
         if (!isReplaced || !KEY_STATES[entry.state].canSuspend) return entry;
@@ -124,10 +153,12 @@ async function isBegun(
   { keyringId, slots, change }: KeyringDocument,
   secret: NewSlot,
 ): Promise<boolean> {
-  const there = await findSlot(environment.engine, keyringId, slots, secret);
-  if (change && !there) throw new KeyChangeUnderWayError(change.startedAt);
   // A service wraps a secret of its own for each slot: the same service again is another secret.
-  if (there && !change && there.slot.type !== 'kms') {
+  if (!change && slotType(secret) === 'kms') return false;
+  const asked = slots.filter((slot) => slot.type !== 'kms' || slot.keyName === secret.keyManagement?.keyName);
+  const there = await findSlot(environment.engine, keyringId, asked, secret);
+  if (change && !there) throw new KeyChangeUnderWayError(change.startedAt);
+  if (there && !change) {
     throw new InvalidPassphraseError(
       'It opens this keyring today: whoever has an old copy may know it. Choose another one.',
     );
@@ -137,47 +168,47 @@ async function isBegun(
 
 async function nextRoot(
   opened: OpenedKeyring,
+  before: Unlocked,
   document: KeyringDocument,
   secret: NewSlot,
   keep: readonly UnlockSecret[],
 ): Promise<Edit> {
   const { environment } = opened;
   const { keyringId } = document;
+  const revision = document.revision + 1;
   const kept = await keptSlots(opened, document, keep);
   const rootKey = environment.random(SUITE_1.keyBytes);
   try {
-    const root = await deriveRootKeys(
-      environment.engine,
-      await environment.engine.importKey(rootKey),
-      keyringId,
-    );
-    const made = await makeSlot(environment, keyringId, newSlotId(environment), secret, rootKey);
-    const slots: Slot[] = [made.slot];
-    for (const { slot, open } of kept)
-      slots.push(await rewrapSlot(environment, keyringId, slot, open, rootKey));
+    const { engine } = environment;
+    const root = await deriveRootKeys(engine, await engine.importKey(rootKey), keyringId);
+    const made = [await makeSlot(environment, keyringId, newSlotId(environment, revision), secret, rootKey)];
+    for (const { slot, open, secret } of kept) {
+      made.push(
+        await rewrapSlot(environment, keyringId, slot, open, secret.keyManagement, revision, rootKey),
+      );
+    }
+    const own = kept.findIndex(({ slot }) => slot.id === before.slot.id) + 1; // 0 is the new one
 
     const [from, to] = [
-      { root: opened.root, keyringId },
+      { root: before.root, keyringId },
       { root, keyringId },
     ];
-    const names = new KeyNames(document.keys);
-    const keys: KeyEntry[] = [];
-    for (const entry of document.keys) {
-      const rewrapped = await rewrapKey(environment, from, to, entry);
+    const rewrapped = await mapAll(document.keys, DEFAULT_CONCURRENCY, async (entry) => {
+      const next = await rewrapKey(environment, from, to, entry);
       // An old copy of the keyring holds it: it must never come to be written with.
-      keys.push(entry.state === 'pre-active' ? { ...rewrapped, state: 'deactivated' } : rewrapped);
-    }
-    for (const { kind, tenant, state } of document.keys) {
-      if (state !== 'active') continue;
-      keys.push(await newKey(environment, root, document, names, kind, tenant, 'pre-active'));
-    }
+      return entry.state === 'pre-active' ? { ...next, state: 'deactivated' as const } : next;
+    });
+    const names = new KeyNames(document.keys);
+    const active = document.keys.filter(({ state }) => state === 'active');
+    const successors = await mapAll(active, DEFAULT_CONCURRENCY, ({ kind, tenant }) =>
+      newKey(environment, root, document, names, kind, tenant, 'pre-active'),
+    );
     const startedAt = new Date(environment.clock.wallMs()).toISOString();
-    const own = kept.find(({ slot }) => slot.id === opened.slotId)?.open ?? made.open;
     return {
-      slots,
-      keys,
-      change: { revision: document.revision + 1, startedAt },
-      unlocked: { root, slot: own },
+      slots: made.map(({ slot }) => slot),
+      keys: [...rewrapped, ...successors],
+      change: { revision, startedAt, pages: [] },
+      unlocked: { root, slot: (made[own] as (typeof made)[number]).open },
     };
   } finally {
     rootKey.fill(0);
@@ -188,30 +219,40 @@ async function keptSlots(
   { environment }: OpenedKeyring,
   { keyringId, slots }: KeyringDocument,
   keep: readonly UnlockSecret[],
-): Promise<{ slot: Slot; open: OpenSlot }[]> {
-  const kept: { slot: Slot; open: OpenSlot }[] = [];
+): Promise<{ slot: Slot; open: OpenSlot; secret: UnlockSecret }[]> {
+  const kept: { slot: Slot; open: OpenSlot; secret: UnlockSecret }[] = [];
   for (const secret of keep) {
     const found = await findSlot(environment.engine, keyringId, slots, secret);
     if (!found) throw new WrongSecretError();
     if (kept.some(({ slot }) => slot.id === found.slot.id))
       throw new DefinitionError('Two secrets in keep open one slot.');
-    kept.push(found);
+    kept.push({ ...found, secret });
   }
   return kept;
 }
 
+/** Whoever else changes the keyring meanwhile does not matter: this is tried again. */
 async function activateSuccessors(opened: OpenedKeyring, change: RootChange): Promise<void> {
-  await opened.change('all', ({ keys }) => {
-    const roles = new Set(keys.filter((entry) => isSuccessor(entry, change)).map(roleOf));
-    if (roles.size === 0) return undefined; // another call has done it
-    return {
-      keys: keys.map((entry): KeyEntry => {
-        if (isSuccessor(entry, change)) return { ...entry, state: 'active' };
-        const isPredecessor = entry.state === 'active' && roles.has(roleOf(entry));
-        return isPredecessor ? { ...entry, state: 'deactivated' } : entry;
-      }),
-    };
-  });
+  for (let tries = 1; ; tries++) {
+    try {
+      await opened.newest.change('all', ({ keys }) => activated(keys, change));
+      return;
+    } catch (error) {
+      if (!(error instanceof KeyringConflictError) || tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+function activated(keys: readonly KeyEntry[], change: RootChange): Edit | undefined {
+  const roles = new Set(keys.filter((entry) => isSuccessor(entry, change)).map(roleOf));
+  if (roles.size === 0) return undefined; // another call has done it
+  return {
+    keys: keys.map((entry): KeyEntry => {
+      if (isSuccessor(entry, change)) return { ...entry, state: 'active' };
+      const isPredecessor = entry.state === 'active' && roles.has(roleOf(entry));
+      return isPredecessor ? { ...entry, state: 'deactivated' } : entry;
+    }),
+  };
 }
 
 /** A key that the change has brought, and that nobody writes with yet. */

@@ -15,6 +15,7 @@ import {
   findSlotOrThrow,
   makeSlot,
   openRoot,
+  rootRevisionOf,
   slotType,
 } from './slots.js';
 
@@ -88,11 +89,11 @@ export async function addSlot(keyring: Keyring, options: AddSlotOptions): Promis
   const opened = openedOf(keyring);
   const { environment } = opened;
   let slotId = '';
-  await opened.change('document', async (document) => {
+  await opened.newest.change('document', async (document) => {
     const { keyringId, slots } = document;
     const there =
       slotType(added) === 'kms' ? undefined : await findSlot(environment.engine, keyringId, slots, added);
-    slotId = there?.slot.id ?? newSlotId(environment);
+    slotId = there?.slot.id ?? newSlotId(environment, rootRevisionOf(opened.slotId));
     if (there) return undefined;
     if (slots.length >= MAX_SLOTS) throw new KeyringLimitError('A keyring has at most 16 slots.');
     const made = await withRootKey(opened, document, current, (rootKey) =>
@@ -111,7 +112,7 @@ export async function addSlot(keyring: Keyring, options: AddSlotOptions): Promis
  * @throws UnknownSlotError, KeyringConflictError.
  */
 export async function removeSlot(keyring: Keyring, slotId: string): Promise<void> {
-  await openedOf(keyring).change('document', ({ slots }) => {
+  await openedOf(keyring).newest.change('document', ({ slots }) => {
     if (!slots.some(({ id }) => id === slotId)) throw new UnknownSlotError(slotId);
     if (slots.length === 1) throw new LastSlotError();
     return { slots: slots.filter(({ id }) => id !== slotId) };
@@ -134,7 +135,7 @@ export async function changePassphrase(keyring: Keyring, options: ChangePassphra
   const { environment } = opened;
   assertNewSlot({ passphrase: next, ...iterationsOf(options.iterations) });
   let changed: OpenSlot | undefined;
-  await opened.change('document', async (document) => {
+  await opened.newest.change('document', async (document) => {
     const { keyringId, slots } = document;
     const [own, taken] = [
       await findSlot(environment.engine, keyringId, slots, { passphrase: current }),
@@ -152,7 +153,7 @@ export async function changePassphrase(keyring: Keyring, options: ChangePassphra
     changed = made.open;
     return { slots: slots.map((each) => (each === slot ? made.slot : each)) };
   });
-  if (changed?.id === opened.slotId) opened.holdSlot(changed);
+  if (changed?.id === opened.slotId) opened.newest.holdSlot(changed);
 }
 
 /**
@@ -165,7 +166,7 @@ export async function changePassphrase(keyring: Keyring, options: ChangePassphra
 export async function verifyCopy(keyring: Keyring, secret: UnlockSecret): Promise<boolean> {
   slotType(secret);
   const opened = openedOf(keyring);
-  await opened.refresh();
+  await opened.newest.refresh();
   const { keyringId, slots } = opened.document;
   try {
     await findSlotOrThrow(opened.environment.engine, keyringId, slots, secret);

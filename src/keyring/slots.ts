@@ -4,6 +4,7 @@ import {
   AuthenticationError,
   DefinitionError,
   InvalidPassphraseError,
+  KeyManagementRefusedError,
   KeyringDamagedError,
   PassphraseDamagedError,
   WrongSecretError,
@@ -16,7 +17,7 @@ import {
 } from '../limits.js';
 import { damageOf, normOfNew, normalisePassphrase } from '../passphrase/index.js';
 import type { AeadKey, DerivationKey, Engine } from '../ports/engine.js';
-import type { KeyManagement } from '../ports/key-management.js';
+import type { KeyManagement, KeyManagementContext } from '../ports/key-management.js';
 import { SUITE_1 } from '../suite.js';
 import { isLine } from './checks.js';
 import type { Environment } from './environment.js';
@@ -48,10 +49,10 @@ export interface NewSlot extends UnlockSecret {
   readonly iterations?: number;
 }
 
-/** A slot that has been opened: what unwraps the root key, also the one that `changeKey` puts there later. */
+/** A slot that has been opened: its secret S, and what unwraps the root key. */
 export interface OpenSlot {
   readonly id: string;
-  readonly commitment: Bytes;
+  readonly secret: DerivationKey;
   readonly wrapKey: AeadKey;
 }
 
@@ -60,6 +61,7 @@ type Described = Omit<PassphraseSlot, Sealed> | Omit<RawSlot, Sealed> | Omit<Kms
 
 /** By its code: a service's adapter may come with a copy of this package of its own. */
 const KMS_REFUSED = 'kms-refused';
+const ROOT_REVISION = /_([1-9][0-9]{0,15})$/;
 const SLOT_LABEL = concat(utf8('cellseal/slot'), Uint8Array.of(0x00, 0x01));
 
 /** D: what a slot is, as bytes; the commitment and the wrapping are bound to it. */
@@ -80,6 +82,23 @@ export function slotDescription(
   return concat(SLOT_LABEL, ...items);
 }
 
+/**
+ * A slot's id ends with the revision that brought the root key which it wraps (`sl_…_7`), unless that is the first: D
+ * covers the id, so who has an old copy, and with it an old root key, cannot make a slot for a newer one.
+ */
+export function slotIdFor(id: string, rootRevision: number): string {
+  return rootRevision === 1 ? bareSlotId(id) : `${bareSlotId(id)}_${rootRevision}`;
+}
+
+/** The revision that brought the root key which a slot wraps. */
+export function rootRevisionOf(id: string): number {
+  return Number(ROOT_REVISION.exec(id)?.[1] ?? 1);
+}
+
+function bareSlotId(id: string): string {
+  return id.replace(ROOT_REVISION, '');
+}
+
 /** A new slot that wraps `rootKey`. */
 export async function makeSlot(
   environment: Environment,
@@ -88,26 +107,62 @@ export async function makeSlot(
   secret: NewSlot,
   rootKey: Bytes,
 ): Promise<{ readonly slot: Slot; readonly open: OpenSlot }> {
-  const { engine, random } = environment;
   const { described, slotSecret } = await describeNew(environment, keyringId, slotId, secret);
-  const description = slotDescription(keyringId, described);
-  const commitment = await slotCommitment(engine, slotSecret, description);
-  const wrapKey = await slotWrapKey(engine, slotSecret, description);
-  const wrapped = await wrapRoot({ engine, random }, wrapKey, description, rootKey);
-  const slot = { ...described, commitment, wrapped };
-  return { slot, open: { id: slotId, commitment, wrapKey } };
+  return sealSlot(environment, keyringId, described, slotSecret, rootKey);
 }
 
-/** The same slot around another root key: whoever can open it goes on being able to. */
+/** A kept slot around a new root key: the same secret opens it, under a new id and with a new wrap key. */
 export async function rewrapSlot(
   environment: Environment,
   keyringId: string,
   slot: Slot,
-  { wrapKey }: OpenSlot,
+  { secret }: OpenSlot,
+  keyManagement: KeyManagement | undefined,
+  rootRevision: number,
   rootKey: Bytes,
-): Promise<Slot> {
-  const wrapped = await wrapRoot(environment, wrapKey, slotDescription(keyringId, slot), rootKey);
-  return { ...slot, wrapped };
+): Promise<{ readonly slot: Slot; readonly open: OpenSlot }> {
+  const id = slotIdFor(slot.id, rootRevision);
+  const { commitment: _commitment, wrapped: _wrapped, ...described } = slot;
+  if (described.type !== 'kms')
+    return sealSlot(environment, keyringId, { ...described, id }, secret, rootKey);
+  const service = keyManagement as KeyManagement;
+  const bytes = copyBytes(
+    await service.unwrap(copyBytes(described.wrappedSecret), { keyringId, slotId: slot.id }),
+  );
+  try {
+    const wrappedSecret = await wrapByService(service, bytes, { keyringId, slotId: id });
+    return await sealSlot(environment, keyringId, { ...described, id, wrappedSecret }, secret, rootKey);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function sealSlot(
+  environment: Environment,
+  keyringId: string,
+  described: Described,
+  secret: DerivationKey,
+  rootKey: Bytes,
+): Promise<{ readonly slot: Slot; readonly open: OpenSlot }> {
+  const { engine } = environment;
+  const description = slotDescription(keyringId, described);
+  const commitment = await slotCommitment(engine, secret, description);
+  const wrapKey = await slotWrapKey(engine, secret, description);
+  const wrapped = await wrapRoot(environment, wrapKey, description, rootKey);
+  const slot: Slot = { ...described, commitment, wrapped };
+  return { slot, open: { id: described.id, secret, wrapKey } };
+}
+
+/** The slot that a slot opened before has become: kept by a change of the root key, with the same secret. */
+export async function followSlot(
+  engine: Engine,
+  keyringId: string,
+  slots: readonly Slot[],
+  open: OpenSlot,
+): Promise<{ readonly slot: Slot; readonly open: OpenSlot } | undefined> {
+  const slot = slots.find(({ id }) => bareSlotId(id) === bareSlotId(open.id));
+  const followed = slot && (await openWith(engine, keyringId, slot, open.secret));
+  return followed && { slot, open: followed };
 }
 
 async function wrapRoot(
@@ -162,13 +217,21 @@ async function tryOpen(
   slot: Slot,
   unlock: UnlockSecret,
 ): Promise<OpenSlot | undefined> {
-  const slotSecret = await secretOf(engine, keyringId, slot, unlock);
-  if (!slotSecret) return undefined;
+  const secret = await secretOf(engine, keyringId, slot, unlock);
+  return secret && openWith(engine, keyringId, slot, secret);
+}
+
+/** `undefined` where this is not the slot's secret. */
+async function openWith(
+  engine: Engine,
+  keyringId: string,
+  slot: Slot,
+  secret: DerivationKey,
+): Promise<OpenSlot | undefined> {
   const description = slotDescription(keyringId, slot);
   // Before unwrapping: GCM alone does not commit to its key, and a wrong secret must not look like tampering.
-  const commitment = await slotCommitment(engine, slotSecret, description);
-  if (!equalBytes(commitment, slot.commitment)) return undefined;
-  return { id: slot.id, commitment, wrapKey: await slotWrapKey(engine, slotSecret, description) };
+  if (!equalBytes(await slotCommitment(engine, secret, description), slot.commitment)) return undefined;
+  return { id: slot.id, secret, wrapKey: await slotWrapKey(engine, secret, description) };
 }
 
 /** The root key, inside the engine. */
@@ -274,18 +337,34 @@ async function newKmsSecret(
   engine: Engine,
   random: Environment['random'],
   keyManagement: KeyManagement,
-  context: { readonly keyringId: string; readonly slotId: string },
+  context: KeyManagementContext,
 ): Promise<[wrapped: Bytes, secret: DerivationKey]> {
   const bytes = random(SUITE_1.keyBytes);
-  const handed = copyBytes(bytes);
+  try {
+    return [await wrapByService(keyManagement, bytes, context), await engine.importKey(bytes)];
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** Wraps, and unwraps again as a reader will: a service that may only wrap would lock everybody out. */
+async function wrapByService(
+  keyManagement: KeyManagement,
+  secret: Bytes,
+  context: KeyManagementContext,
+): Promise<Bytes> {
+  const handed = copyBytes(secret);
+  let again: Uint8Array | undefined;
   try {
     const wrapped = copyBytes(await keyManagement.wrap(handed, context));
     if (wrapped.length === 0 || wrapped.length > MAX_WRAPPED_SECRET_BYTES)
       throw new DefinitionError('A key management service’s wrapped secret has 1 byte to 8 KiB.');
-    return [wrapped, await engine.importKey(bytes)];
+    again = await keyManagement.unwrap(copyBytes(wrapped), context);
+    if (!equalBytes(again, secret)) throw new KeyManagementRefusedError();
+    return wrapped;
   } finally {
-    bytes.fill(0);
     handed.fill(0);
+    again?.fill(0);
   }
 }
 

@@ -1,5 +1,11 @@
 import { parseKeyTag } from '../key-tag.js';
-import { type Census, type OpenedKeyring, type TableCensus, issueCensus } from '../keyring/index.js';
+import {
+  type Census,
+  type OpenedKeyring,
+  type TableCensus,
+  issueCensus,
+  processesBehind,
+} from '../keyring/index.js';
 import type { RecordStore, TableCount } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
 import { type SweepEnvironment, step } from './steps.js';
@@ -13,6 +19,8 @@ export async function countCells(
 ): Promise<Census> {
   await step(environment, 'keyring.refresh', () => opened.refresh());
   const { keyringId, revision } = opened.document;
+  // Before the count: who reads the keyring while it is under way may have written just before.
+  const behind = await step(environment, 'keyring.refresh', () => processesBehind(opened));
   const layouts = schema.tables.map(({ layout }) => layout);
   const counts = await step(environment, 'census', () => records.census(layouts));
   const tables = counts.map(tableCensus);
@@ -20,6 +28,7 @@ export async function countCells(
     keyringId,
     revision,
     countedAt: new Date(environment.clock.wallMs()),
+    behind,
     tables,
     records: sum(tables.map((table) => table.records)),
     cells: addUp(tables.flatMap((table) => Object.entries(table.cells))),
