@@ -17,11 +17,12 @@ export interface StoredKeyring {
  * not there is refused where it is asked for, with `StoreUnfitError`.
  */
 export interface KeyringStore {
-  /** The newest document, or `undefined` where there has never been one. A document of over `maxBytes` is refused with `KeyringLimitError`, unread. */
+  /** The newest document, or `undefined` where there has never been one; only what is durable, and never an older one than was written before (no replica that lags). A document of over `maxBytes` is refused with `KeyringLimitError`, unread. */
   read(maxBytes: number): MaybePromise<StoredKeyring | undefined>;
   /**
    * Writes durably if, and only if, the newest revision is `next.revision - 1` (0: there is none). Returns whether it
-   * did: of two who write the same revision exactly one gets `true`.
+   * did: of two who write the same revision exactly one gets `true`. Throws only where it cannot say; who called then
+   * reads what is there.
    */
   write(next: StoredKeyring): MaybePromise<boolean>;
   /** Writes durably if, and only if, there has never been a document here, whatever `next.revision` is. Returns whether it did. For a keyring that comes from elsewhere. */

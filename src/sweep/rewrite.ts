@@ -63,11 +63,14 @@ async function rewriteCell(
   const place = cellPlace(definition, column, attribute, bound, tenant);
 
   const framed = await openFramed(opened, place, stored);
-  const fresh = await sealFramed(opened, place, framed);
-  // Opened once as a reader will, before it takes the place of a cell that can be read.
-  await assertOpensTo(framed, place, () => openFramed(opened, place, fresh));
-  framed.fill(0);
-  return fresh;
+  try {
+    const fresh = await sealFramed(opened, place, framed);
+    // Opened once as a reader will, before it takes the place of a cell that can be read.
+    await assertOpensTo(framed, place, () => openFramed(opened, place, fresh));
+    return fresh;
+  } finally {
+    framed.fill(0);
+  }
 }
 
 async function assertOpensTo(

@@ -72,7 +72,7 @@ describe('fileKeyring', () => {
     writeFileSync(join(folder, 'keyring.1.json'), '');
     truncateSync(join(folder, 'keyring.1.json'), 2 ** 30);
     await expect(fileKeyring(folder).read(2 ** 20)).rejects.toBeInstanceOf(KeyringLimitError);
-    expect(calls).toEqual(['stat', 'close']);
+    expect(calls).toEqual(['sync', 'close', 'stat', 'close']);
   });
 
   it('reads a file of exactly as many bytes as are allowed, and refuses one more unread', async () => {
@@ -80,7 +80,7 @@ describe('fileKeyring', () => {
     expect((await fileKeyring(folder).read(10))?.document).toEqual(bytesOf('0123456789'));
     calls = [];
     await expect(fileKeyring(folder).read(9)).rejects.toBeInstanceOf(KeyringLimitError);
-    expect(calls).toEqual(['stat', 'close']);
+    expect(calls).toEqual(['sync', 'close', 'stat', 'close']);
   });
 
   it('syncs a new file, then the folder, before it empties the file before', async () => {

@@ -21,6 +21,8 @@ const READ_TRIES = 5;
 /** The newest document. */
 export async function readDocument(directory: string, maxBytes: number): Promise<StoredKeyring | undefined> {
   for (let tries = 0; tries < READ_TRIES; tries++) {
+    // What another process has just linked must not be used before it is there for good.
+    await syncDirectory(directory).catch(() => undefined);
     const revision = (await revisions(directory)).at(-1);
     if (revision === undefined) return undefined;
     const found = await readBounded(pathOf(directory, revision), maxBytes, tooLong);
@@ -41,8 +43,12 @@ export async function writeDocument(
   if ((earlier.at(-1) ?? 0) !== revision - 1) return false;
   if (!(await linkNew(directory, pathOf(directory, revision), document))) return false;
   await syncDirectory(directory);
-  for (const old of earlier) await emptyFile(pathOf(directory, old));
-  await removeLeftovers(directory);
+  try {
+    for (const old of earlier) await emptyFile(pathOf(directory, old));
+    await removeLeftovers(directory);
+  } catch {
+    // It is written, and says so; what could not be emptied the next write empties.
+  }
   return true;
 }
 
