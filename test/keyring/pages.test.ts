@@ -324,6 +324,7 @@ class Side {
       records: 0,
       cells: {},
       notCells: 0,
+      behind: [],
     };
     return codeOf(suspendKey(keyring, keyId, issueCensus(empty)));
   }
@@ -541,7 +542,7 @@ describe('a swap that is lost', () => {
     const store = shelfStore(shelf, meddle);
     const keyring = await openShelf(store);
     await expect(addTenants(keyring, [NEW])).rejects.toBeInstanceOf(KeyringConflictError);
-    expect(store.calls.slice(-3)).toEqual(['pages.write', 'write', 'pages.remove']);
+    expect(store.calls.slice(-4)).toEqual(['pages.write', 'write', 'read', 'pages.remove']);
     expect([...shelf.pages.keys()].sort()).toEqual([...paged.shelf.pages.keys()].sort());
     await refreshKeyring(keyring);
     expect(await listTenantKeys(keyring, NEW)).toEqual([]);
@@ -839,6 +840,7 @@ describe('a cell under a key', () => {
       records: 0,
       cells: {},
       notCells: 0,
+      behind: [],
     };
     await suspendKey(keyring, keyId, issueCensus(empty));
     expect(await openWith(keyring, keyId, longTenant(5))).toBe('suspended-key');

@@ -25,17 +25,31 @@ const WALL_MS = Date.UTC(2026, 0, 1);
 /** A clock that moves when it is told. */
 export interface FakeClock extends Clock {
   advance(ms: number): void;
+  /** The wall clock alone jumps. */
+  setWall(byMs: number): void;
   /** How many are asleep. */
   readonly sleepers: number;
 }
 
 export function fakeClock(): FakeClock {
   let nowMs = 0;
+  let wallMs = WALL_MS;
   let asleep: { readonly untilMs: number; readonly wake: () => void }[] = [];
   return {
-    wallMs: () => WALL_MS + nowMs,
+    wallMs: () => wallMs + nowMs,
     monotonicMs: () => nowMs,
-    sleep: (ms) => new Promise((wake) => asleep.push({ untilMs: nowMs + ms, wake })),
+    sleep: (ms, signal) =>
+      new Promise((wake, refuse) => {
+        const sleeper = { untilMs: nowMs + ms, wake };
+        asleep.push(sleeper);
+        signal?.addEventListener('abort', () => {
+          asleep = asleep.filter((other) => other !== sleeper);
+          refuse(signal.reason);
+        });
+      }),
+    setWall(byMs) {
+      wallMs += byMs;
+    },
     advance(ms) {
       nowMs += ms;
       const due = asleep.filter(({ untilMs }) => untilMs <= nowMs);
