@@ -126,9 +126,9 @@ function ofLetters(style: Style, text: string): PassphraseDamage | undefined {
   const isNear = lengths.some((length) => Math.abs(words.length - length) <= 1);
   if (!isNear) return undefined;
   const isWhole = (candidate: string): boolean => isGenerated(style, style.read(candidate));
-  const written = words.join(' ');
-  for (let place = 1; place < written.length; place++)
-    if (isWhole(swapped(Array.from(written), place - 1).join(''))) return 'swapped';
+  const characters = Array.from(words.join(' '));
+  for (let place = 1; place < characters.length; place++)
+    if (isWhole(swapped(characters, place - 1).join(''))) return 'swapped';
   for (const [place, word] of words.entries()) {
     // A letter that became a space has made two words of one …
     const joined = (letter: string): string =>

@@ -39,7 +39,7 @@ const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 /** Five symbols that are not the last. */
 const GROUP = /.{5}(?=.)/g;
 /** What Crockford's base32 takes for a digit. */
-const ALIASES: Readonly<Record<string, string>> = Object.freeze({ O: '0', I: '1', L: '1' });
+const ALIASES = { O: 0, I: 1, L: 1 };
 // Hyphens as editors and word processors make them of the one that was written.
 const HYPHENS = /[-\u2010-\u2015\u2212]/g;
 // What ECMAScript's \s has, a byte order mark among it.
@@ -54,11 +54,10 @@ const base32: Style = Object.freeze({
   code: { field: binaryField(5, 0b100101), generator: 2, checks: 4 }, // x⁵ + x² + 1
   bodies: [{ symbols: 26, bits: 130 }],
   read: (text) =>
-    Array.from(text.replace(WHITE_SPACE, '').replace(HYPHENS, ''), (character) => {
-      // Of ASCII only: 'ı' has an I for its capital.
-      const capital = character < '\x80' ? character.toUpperCase() : character;
-      return CROCKFORD.indexOf(Object.hasOwn(ALIASES, capital) ? (ALIASES[capital] as string) : capital);
-    }),
+    Array.from(
+      text.replace(WHITE_SPACE, '').replace(HYPHENS, ''),
+      (character) => crockfordSymbols().get(character) ?? NO_SYMBOL,
+    ),
   bodyText: crockford,
   writtenText: (symbols) => crockford(symbols).replace(GROUP, '$&-'),
 } satisfies Style);
@@ -158,6 +157,24 @@ function generatedOf(style: Style, symbols: readonly number[]): Generated {
     body: style.bodyText(body),
     bits,
   };
+}
+
+let symbolsOfCrockford: ReadonlyMap<string, number> | undefined;
+
+/** Every character that stands for a symbol: ASCII alone, whatever has an I for its capital elsewhere. */
+function crockfordSymbols(): ReadonlyMap<string, number> {
+  if (symbolsOfCrockford) return symbolsOfCrockford;
+  const capitals = [
+    ...Array.from(CROCKFORD, (capital, symbol) => [capital, symbol] as const),
+    ...Object.entries(ALIASES),
+  ];
+  symbolsOfCrockford = new Map(
+    capitals.flatMap(([capital, symbol]) => [
+      [capital, symbol],
+      [capital.toLowerCase(), symbol],
+    ]),
+  );
+  return symbolsOfCrockford;
 }
 
 function crockford(symbols: readonly number[]): string {
