@@ -32,7 +32,7 @@ export async function keyringWith(
   const keyring = await createKeyringIn(environment, memoryKeyring(), { rawKey: new Uint8Array(32) });
   const opened = openedOf(keyring);
   const roles = new Set<string>();
-  await opened.change('document', async ({ keyringId, revision }) => {
+  await opened.newest.change('document', async ({ keyringId, revision }) => {
     const entries = [];
     for (const { key, tenant, state } of keys) {
       given.push(key.slice()); // makeKey wipes what it has drawn

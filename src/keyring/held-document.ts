@@ -238,8 +238,18 @@ export class HeldDocument {
    * opens the document where the root key has changed.
    */
   async change(scope: Scope, edit: MakeEdit, secret?: UnlockSecret): Promise<void> {
-    await this.refresh(secret);
-    await this.#exclusive(() => this.#change(scope, edit));
+    await this.#followed(() => this.#change(scope, edit), secret);
+  }
+
+  /** Does `work` in the queue; once more where the root key had changed, and could be followed. */
+  async #followed<T>(work: () => Promise<T>, secret?: UnlockSecret): Promise<T> {
+    try {
+      return await this.#exclusive(work);
+    } catch (error) {
+      if (!(error instanceof KeyringRekeyedError)) throw error;
+      await this.refresh(secret);
+      return this.#exclusive(work);
+    }
   }
 
   async #change(scope: Scope, edit: MakeEdit): Promise<void> {
@@ -308,9 +318,9 @@ export class HeldDocument {
   }
 
   /** The newest document, and the keys that the scope names. */
-  async look(scope: Scope): Promise<{ readonly held: Held; readonly keys: readonly KeyEntry[] }> {
-    await this.refresh();
-    return this.#exclusive(async () => {
+  look(scope: Scope): Promise<{ readonly held: Held; readonly keys: readonly KeyEntry[] }> {
+    return this.#followed(async () => {
+      await this.#refresh();
       const draft = await this.#draft(scope);
       return { held: this.#held, keys: draft.keys };
     });
