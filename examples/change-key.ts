@@ -39,7 +39,7 @@ for (const [no, name] of ['Ada', 'Ben', 'Cleo', 'Dan', 'Eve'].entries()) {
 }
 
 // What may have got out: a copy of the keyring, with a passphrase that opens it.
-const leaked = await exportKeyring(keyring, { current: { passphrase }, passphrase });
+const leaked = await exportKeyring(keyring, { passphrase });
 const thief = await openKeyring(keyringArchive(leaked), { passphrase });
 console.log('the old copy reads:', await nameOf(0, thief));
 
@@ -47,7 +47,7 @@ console.log('the old copy reads:', await nameOf(0, thief));
 const next = await generatePassphrase();
 console.log(`the new passphrase: ${next.slice(0, 5)}-… (${next.length} characters)`);
 
-// With several processes this waits until all that watch have read the new keys.
+// With several processes this waits until all that watch write with the new keys.
 await changeKey(keyring, { passphrase: next, label: 'operations' });
 console.log('after changeKey:', states());
 console.log('new members are under the new key; old ones still read:', await nameOf(0, keyring));

@@ -17,7 +17,7 @@ export {
 export const spare = 'the one in the safe';
 const current = { passphrase };
 await addSlot(keyring, { current, passphrase: spare, label: 'safe', iterations: 1_000 });
-const copy = await exportKeyring(keyring, { current, passphrase: spare, label: 'export', iterations: 1_000 });
+const copy = await exportKeyring(keyring, { passphrase: spare, label: 'export', iterations: 1_000 });
 await mkdir('backup');
 await writeFile('backup/keyring.export', copy);
 db.exec("VACUUM INTO 'backup/app.db'");
