@@ -33,7 +33,8 @@ const WORD_BITS = 11;
  * ```ts
  * import { generatePassphrase } from 'cellseal/passphrase';
  *
- * const passphrase = await generatePassphrase(); // → 'ZM25K-…'
+ * const passphrase = await generatePassphrase();
+ * console.log(passphrase); // → …-…-…-…-…-…
  * ```
  */
 export async function generatePassphrase(options: GenerateOptions = {}): Promise<string> {

@@ -29,6 +29,8 @@ const HINTS = Object.freeze({
 });
 /** A piece of fewer characters is no pattern, but chance. */
 const MIN_TOLD = 4;
+/** What it costs to say which of the six kinds of pattern a piece is. */
+const KIND_BITS = Math.log2(6);
 /** Below it, a guesser with a copy of the keyring and time gets there: 250,000 iterations add 18 bits. */
 const STRONG_BITS = 70;
 /** No passphrase has more; what stands after it counts for nothing. */
@@ -124,6 +126,16 @@ function* piecesAt(
 ): Generator<Piece> {
   const own = single[start] as number;
   yield { length: 1, bits: own };
+  for (const piece of patternsAt(characters, start, own, copied))
+    yield { ...piece, bits: piece.bits + KIND_BITS };
+}
+
+function* patternsAt(
+  characters: readonly string[],
+  start: number,
+  own: number,
+  copied: number,
+): Generator<Piece> {
   for (let length = 1; length <= copied; length++)
     yield { length, bits: Math.log2(start) + Math.log2(length) + 1, hint: HINTS.repeat };
   for (let length = 2; length <= runAt(characters, start); length++)

@@ -39,9 +39,8 @@ function externalsOf({
 }: {
   metafile: { outputs: Record<string, { imports: { path: string }[] }> };
 }): string[] {
-  return Object.values(metafile.outputs)
-    .flatMap(({ imports }) => imports.map(({ path }) => path))
-    .sort();
+  const paths = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
+  return [...new Set(paths)].sort();
 }
 
 // Words that stay, whatever a bundler makes of names: what a keyring's document and its cryptography cannot do without.

@@ -1,6 +1,7 @@
 // Run against the packed package, under flags that forbid things: every public path once. Prints `done`.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import {
   activateKey,
   addKey,
@@ -27,8 +28,14 @@ import {
   timestamp,
   uuid,
 } from 'cellseal';
-import { fileKeyring } from 'cellseal/file';
+import { fileKeyring, writePassphraseFile } from 'cellseal/file';
 import { memoryRecords } from 'cellseal/memory';
+import {
+  checkPassphrase,
+  estimateStrength,
+  generatePassphrase,
+  readPassphraseFile,
+} from 'cellseal/passphrase';
 import { census, rotate } from 'cellseal/rotation';
 
 const everything = table('everything', {
@@ -93,6 +100,14 @@ for await (const { state } of rotate(all, { keyring, records, chunkRecords: 2 })
 assert(old);
 await suspendKey(keyring, old.keyId, await census(all, { keyring, records }));
 for (const stored of records.rows(everything)) await decryptRecord(everything, stored, keyring, tenant);
+
+for (const style of ['base32', 'unicode', 'words'] as const) {
+  const passphrase = await generatePassphrase({ style });
+  await writePassphraseFile('passphrase.txt', passphrase, { encoding: 'utf-16le', overwrite: true });
+  assert.equal(readPassphraseFile(readFileSync('passphrase.txt')).passphrase, passphrase);
+  assert(checkPassphrase(passphrase.slice(0, -1)).damage);
+  assert(estimateStrength(passphrase).bits >= 128);
+}
 
 console.log('done');
 

@@ -30,8 +30,9 @@ import {
 } from 'cellseal';
 import { type ConformanceCase, keyringStoreCases, recordStoreCases } from 'cellseal/conformance';
 import { environmentKeyring } from 'cellseal/environment';
-import { fileKeyring } from 'cellseal/file';
+import { fileKeyring, writePassphraseFile } from 'cellseal/file';
 import { memoryKeyring, memoryRecords } from 'cellseal/memory';
+import { type PassphraseFile, generatePassphrase, readPassphraseFile } from 'cellseal/passphrase';
 import { type RecordStore, type RotationProgress, census, listQuarantine, rotate } from 'cellseal/rotation';
 import { type SqliteClient, sqliteKeyring, sqliteRecords } from 'cellseal/sqlite';
 import {
@@ -133,6 +134,11 @@ export async function everything(id: string, passphrase: string | undefined): Pr
     members: ['restore', 'pages', 'processes', 'usage'],
   });
   for (const { run } of [...cases, ...ofKeyrings]) await run();
+
+  const { encoding, style }: PassphraseFile = readPassphraseFile(new Uint8Array(8));
+  is<Equal<typeof style, 'base32' | 'unicode' | 'words' | 'own'>>();
+  if (encoding !== 'utf-16be')
+    await writePassphraseFile('file', await generatePassphrase({ style: 'words', words: 24 }), { encoding });
 
   const count = await census(all, { keyring, records });
   await suspendKey(keyring, 'id', count);
