@@ -6,7 +6,8 @@ import { InvalidPassphraseError, PassphraseDamagedError } from '../../src/errors
 import { MAX_PASSPHRASE_FILE_BYTES } from '../../src/limits.js';
 import { encodePassphraseFile, readPassphraseFile } from '../../src/passphrase/file.js';
 import { damageOf } from '../../src/passphrase/normalise.js';
-import { ENCODINGS, FORMS, anyForm, drawn, nameOf, saved } from './support.js';
+import { mnemonicOf, writePassphrase } from '../oracle/passphrase.js';
+import { ENCODINGS, FORMS, anyForm, drawn, nameOf, saved, seededRandom } from './support.js';
 
 const NORMALISATIONS = ['NFC', 'NFD', 'NFKC', 'NFKD'] as const;
 const WHITE = fc.string({
@@ -126,6 +127,16 @@ describe("a person's own passphrase", () => {
   ])('is nobody else’s: %s', (text) => {
     expect(readPassphraseFile(saved(text, 'utf-8')).passphrase).toBe(text);
     expect(readPassphraseFile(saved(text, 'utf-16le', true)).passphrase).toBe(text);
+  });
+
+  it.each([12, 15, 18, 21, 24])('may be a mnemonic of %i words, as other programs write them', (words) => {
+    for (let i = 0; i < 20; i++) {
+      const text = writePassphrase(
+        'words',
+        mnemonicOf(seededRandom(`mnemonic ${words} ${i}`)((words * 4) / 3)),
+      );
+      expect(readPassphraseFile(saved(text, 'utf-8'))).toMatchObject({ passphrase: text, style: 'own' });
+    }
   });
 
   it('that has no text in it is refused, and so is what is longer than any', () => {
