@@ -231,7 +231,7 @@ describe('a keyring that is open', () => {
       const keyring = await openKeyringIn(made, store, RAW);
       const document = bytesOf(writeDocument(after));
       // Which one is the oracle's to say, below.
-      const refusals = [...REFUSALS, 'keyring-rolled-back', 'keyring-rekeyed'];
+      const refusals = [...REFUSALS, 'wrong-keyring', 'keyring-rolled-back', 'keyring-rekeyed'];
       const codes = new Set<unknown>();
       for (const flipped of flips(document)) {
         store.set({ revision: after.revision, document: flipped });
@@ -510,7 +510,7 @@ describe.each([
     maxCellsPerKey: [65_535, 65_536, 2 ** 48, 2 ** 48 + 1],
     cryptoperiodDays: [0, 1, 36_500, 36_501],
     kdf: ['PBKDF2-HMAC-SHA-512', 'Argon2id'],
-    id: ['sl_service', 'sl_other', '', '.'],
+    id: ['sl_service', 'sl_service_2', 'sl_service_9', 'sl_other', '', '.'],
     keyringId: ['kr_vectors', 'kr_vector', ''],
     state: ['pre-active', 'active', 'deactivated', 'suspended', 'compromised', 'destroyed', 'retired'],
     kind: ['data', 'index', 'root'],
@@ -622,7 +622,7 @@ describe.each([
 
   it('is refused as the oracle refuses it, where the root key has changed and it is read again', async () => {
     const rootKey = new Uint8Array(32).fill(9);
-    const kept = { ...rawSlot('sl_service'), label: 'front office' };
+    const kept = { ...rawSlot('sl_service_3'), label: 'front office' };
     const before = bytesOf(writeDocument(GENUINE));
     const seen = readDocument(before, 2, { rawKey: RAW_KEY });
     if (seen.code !== 'success') throw new Error(seen.code);

@@ -99,7 +99,7 @@ describe('a document of keyring-documents.json', () => {
       })),
     );
     expect(document.pages).toEqual(pages);
-    expect(document.change).toEqual(change);
+    expect(document.change).toEqual(change && { ...change, pages: change.pages ?? [] });
     expect(document.policy).toEqual(policy);
     expect(document.keys.map(({ addedIn }) => addedIn)).toEqual(vector.keys.map(({ addedIn }) => addedIn));
     expect(keyring.id).toBe(vector.keyringId);
@@ -184,9 +184,10 @@ describe('a document of keyring-documents.json', () => {
       const withoutSecret = vector.expect === 'keyring-rekeyed' ? 'invalid-passphrase' : vector.expect;
       expect(await codeOf(refreshKeyring(keyring))).toBe(renew ? vector.expect : withoutSecret);
       // Asked only where the root key has changed and the slot is gone.
-      const isWanted = /_slot_dropped|_no_slots|_of_that_id|_new_secret_given|^forged_with_a_slot/.test(
-        vector.name,
-      );
+      const before = readDocument(bytesOfDocument(seen.document), seen.revision, unlockFrom(vector));
+      if (before.code !== 'success') throw new Error(`the oracle says ${before.code}`);
+      const found = bytesOfDocument(vector.found.document);
+      const isWanted = readAgain(before.document, found, vector.found.revision) === 'keyring-rekeyed';
       expect(asked).toBe(isWanted ? 1 : 0);
     });
   });

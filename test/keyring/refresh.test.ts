@@ -1,7 +1,12 @@
 /** Reading the keyring again: what is newer is taken over, what is older or another one is refused. */
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../../src/bytes.js';
-import { KeyringDamagedError, KeyringNotFoundError, KeyringRolledBackError } from '../../src/errors.js';
+import {
+  KeyringDamagedError,
+  KeyringNotFoundError,
+  KeyringRolledBackError,
+  WrongKeyringError,
+} from '../../src/errors.js';
 import {
   activateKey,
   addKey,
@@ -125,7 +130,9 @@ describe('refreshKeyring', () => {
     const other = await knownKeyring();
     for (let i = 0; i < 4; i++) await addKey(other.keyring);
     store.set(await stored(other.store));
-    await expect(refreshKeyring(keyring)).rejects.toBeInstanceOf(KeyringRolledBackError);
+    const refused = refreshKeyring(keyring);
+    await expect(refused).rejects.toBeInstanceOf(WrongKeyringError);
+    await expect(refused).rejects.toMatchObject({ expected: keyring.id, found: other.keyring.id });
     store.set(undefined);
     await expect(refreshKeyring(keyring)).rejects.toBeInstanceOf(KeyringNotFoundError);
     expect(keyring.revision).toBe(2);

@@ -76,6 +76,8 @@ export interface PageReference {
 export interface RootChange {
   readonly revision: number;
   readonly startedAt: string;
+  /** Names of pages under the root key before; not there where there are none. */
+  readonly pages?: readonly string[];
 }
 
 /** A document to write. */
@@ -133,7 +135,6 @@ export interface ReadDocument {
 /** What a process keeps of the slot that it has opened. */
 export interface OpenedSlot {
   readonly slotId: string;
-  readonly commitment: Uint8Array;
   readonly secret: Uint8Array;
 }
 
@@ -148,7 +149,7 @@ export type DocumentCode =
   | 'wrong-secret';
 
 /** What comes of reading a keyring again. */
-export type RefreshCode = DocumentCode | 'keyring-rolled-back' | 'keyring-rekeyed';
+export type RefreshCode = DocumentCode | 'wrong-keyring' | 'keyring-rolled-back' | 'keyring-rekeyed';
 
 /** What comes of asking for a data key. */
 export type UseCode =
@@ -210,7 +211,7 @@ const SLOT_MEMBERS: readonly (readonly [name: string, type?: Slot['type']])[] = 
 ];
 const KEY_MEMBERS = ['kind', 'tenant', 'commitment', 'state', 'createdAt', 'addedIn', 'wrapped'];
 const PAGE_MEMBERS = ['name', 'hash', 'from'];
-const CHANGE_MEMBERS = ['revision', 'startedAt'];
+const CHANGE_MEMBERS = ['revision', 'startedAt', 'pages'];
 const STATES: readonly string[] = [
   'pre-active',
   'active',
@@ -247,7 +248,7 @@ export function payloadText(spec: DocumentSpec): string {
     `"slots":[${slots.map((slot) => slotText(spec, slot)).join(',')}]`,
     `"keys":[${keys.map((key) => keyText(spec, key)).join(',')}]`,
     `"pages":[${pages.map(pageText).join(',')}]`,
-    `"change":${change ? `{"revision":${change.revision},"startedAt":"${change.startedAt}"}` : 'null'}`,
+    `"change":${change ? changeText(change) : 'null'}`,
     `"policy":${policy},"extensions":${extensions}}`,
   ].join(',');
 }
@@ -255,6 +256,11 @@ export function payloadText(spec: DocumentSpec): string {
 /** A page: the JSON list of its keys. */
 export function writePage(spec: DocumentSpec, keys: readonly KeySpec[]): string {
   return `[${keys.map((key) => keyText(spec, key)).join(',')}]`;
+}
+
+function changeText({ revision, startedAt, pages }: RootChange): string {
+  const named = pages ? `,"pages":[${pages.map((name) => `"${name}"`).join(',')}]` : '';
+  return `{"revision":${revision},"startedAt":"${startedAt}"${named}}`;
 }
 
 /** How the payload names a page. */
@@ -407,8 +413,8 @@ export function readDocument(document: Uint8Array, revision: number, unlock: Unl
 function read(document: Uint8Array, storedRevision: number, unlock: Unlock): ReadDocument {
   refuseSecret(unlock);
   const payload = readPayload(...split(document));
-  const [rootKey, slot] = unlocked(payload, unlock);
-  return proven(payload, storedRevision, rootKey, slot);
+  const [stored, slot] = foundSlot(payload, unlock);
+  return proven(payload, storedRevision, rootKeyIn(stored, slot), slot);
 }
 
 /** Reads the keyring again, having read `seen`; `renew` where a secret is asked for (keyring-format.md §7). */
@@ -423,24 +429,40 @@ export function readAgain(
     const isSameRoot = hex(keyringMac(seen.rootKey, seen.keyringId, bytes)) === hex(mac);
     const payload = readPayload(bytes, mac);
     if (isSameRoot) return follows(seen, proven(payload, storedRevision, seen.rootKey, seen.opened));
-    if (payload.keyringId !== seen.keyringId || payload.revision < seen.revision)
-      return 'keyring-rolled-back';
-    const { slotId, commitment, secret } = seen.opened;
-    const kept = payload.slots.find(
-      (stored) => stored.slot.slotId === slotId && hex(stored.commitment) === hex(commitment),
-    );
-    if (kept) {
-      const rootKey = unwrapRootKey(secret, kept.slot, kept.wrapped) ?? refuse('keyring-damaged');
-      return follows(seen, proven(payload, storedRevision, rootKey, seen.opened));
-    }
-    if (renew === undefined) return 'keyring-rekeyed';
-    refuseSecret(renew);
-    const [rootKey, slot] = unlocked(payload, renew);
-    return follows(seen, proven(payload, storedRevision, rootKey, slot));
+    if (payload.keyringId !== seen.keyringId) return 'wrong-keyring';
+    if (payload.revision < seen.revision) return 'keyring-rolled-back';
+    const kept = keptSlot(payload, seen.opened);
+    if (!kept && renew === undefined) return 'keyring-rekeyed';
+    if (!kept) refuseSecret(renew as Unlock);
+    const [stored, slot] = kept ?? foundSlot(payload, renew as Unlock);
+    if (rootRevisionOf(slot.slotId) < rootRevisionOf(seen.opened.slotId)) return 'keyring-rolled-back';
+    return follows(seen, proven(payload, storedRevision, rootKeyIn(stored, slot), slot));
   } catch (error) {
     if (error instanceof Refused) return error.code;
     throw error;
   }
+}
+
+/** What the slot that was opened before has become, where its secret is the same. */
+function keptSlot({ slots }: Payload, { slotId, secret }: OpenedSlot): [StoredSlot, OpenedSlot] | undefined {
+  const stored = slots.find(({ slot }) => nameOf(slot.slotId) === nameOf(slotId));
+  if (!stored || hex(slotCommitment(secret, stored.slot)) !== hex(stored.commitment)) return undefined;
+  return [stored, { slotId: stored.slot.slotId, secret }];
+}
+
+/** A slot's id without its end, which says what root key it wraps. */
+function nameOf(slotId: string): string {
+  return slotId.slice(0, slotId.length - endOf(slotId).length);
+}
+
+/** The revision that brought the root key that a slot wraps. */
+function rootRevisionOf(slotId: string): number {
+  const end = endOf(slotId);
+  return end === '' ? 1 : Number(end.slice(1));
+}
+
+function endOf(slotId: string): string {
+  return /_[1-9][0-9]{0,15}$/.exec(slotId)?.[0] ?? '';
 }
 
 function follows(seen: ReadDocument, found: ReadDocument): RefreshCode {
@@ -580,8 +602,19 @@ function readPages(json: Json | undefined): PageReference[] {
 }
 
 function readChange(json: Json | undefined): RootChange {
-  const { revision, startedAt } = members(json, CHANGE_MEMBERS);
-  return { revision: boundedOf(revision, 1, Number.MAX_SAFE_INTEGER), startedAt: timeOf(startedAt) };
+  const hasPages = isObject(json) && memberOf(json, 'pages') !== undefined;
+  const { revision, startedAt, pages } = members(
+    json,
+    CHANGE_MEMBERS.filter((name) => hasPages || name !== 'pages'),
+  );
+  const change = {
+    revision: boundedOf(revision, 1, Number.MAX_SAFE_INTEGER),
+    startedAt: timeOf(startedAt),
+  };
+  if (!hasPages) return change;
+  const names = listOf(pages).map(idOf);
+  if (names.length < 1 || names.length > MAX_PAGES) refuse('keyring-damaged');
+  return { ...change, pages: names };
 }
 
 function readPolicy(json: Json | undefined): Record<string, number> {
@@ -702,16 +735,15 @@ function tenantOf(json: Json | undefined): Part {
   return bytes;
 }
 
-/** Steps 9 and 10. */
-function unlocked({ slots }: Payload, unlock: Unlock): [rootKey: Uint8Array, slot: OpenedSlot] {
+/** Steps 9 and 10, but for the tag. */
+function foundSlot({ slots }: Payload, unlock: Unlock): [StoredSlot, OpenedSlot] {
   const { passphrase, rawKey } = unlock;
   const type = passphrase !== undefined ? 'passphrase' : rawKey !== undefined ? 'raw' : 'kms';
   for (const stored of slots.filter(({ slot }) => slot.type === type)) {
-    const { slot, commitment, wrapped } = stored;
+    const { slot, commitment } = stored;
     const secret = knownSecret(stored, unlock);
     if (secret?.length !== 32 || hex(slotCommitment(secret, slot)) !== hex(commitment)) continue;
-    const rootKey = unwrapRootKey(secret, slot, wrapped) ?? refuse('keyring-damaged');
-    return [rootKey, { slotId: slot.slotId, commitment, secret }];
+    return [stored, { slotId: slot.slotId, secret }];
   }
   const hasGenerated = slots.some(({ slot }) => slot.type === 'passphrase' && slot.norm !== 'opaque-1');
   return refuse(
@@ -719,6 +751,10 @@ function unlocked({ slots }: Payload, unlock: Unlock): [rootKey: Uint8Array, slo
       ? 'passphrase-damaged'
       : 'wrong-secret',
   );
+}
+
+function rootKeyIn({ slot, wrapped }: StoredSlot, { secret }: OpenedSlot): Uint8Array {
+  return unwrapRootKey(secret, slot, wrapped) ?? refuse('keyring-damaged');
 }
 
 /** S; undefined where what was given cannot be this slot's. */

@@ -324,7 +324,7 @@ export function makeRefreshes(): RefreshCase[] {
     refresh('the_next_of_another', 'keyring-rolled-back', fork, third),
     refresh('the_same_under_another_revision', 'keyring-damaged', second, second, { revision: 3 }),
     refresh('the_next_under_another_revision', 'keyring-damaged', first, second, { revision: 3 }),
-    refresh('another_keyring', 'keyring-rolled-back', first, after(spec({ keyringId: 'kr_elsewhere' }))),
+    refresh('another_keyring', 'wrong-keyring', first, after(spec({ keyringId: 'kr_elsewhere' }))),
     refresh('the_next_with_an_altered_mac', 'keyring-damaged', first, second, {
       text: alteredMac(writeDocument(second)),
     }),
@@ -377,10 +377,15 @@ function makeRootChanges(
   first: DocumentSpec,
   after: (seen: DocumentSpec, more?: Partial<DocumentSpec>) => DocumentSpec,
 ): RefreshCase[] {
-  const kept = rawSlot('sl_service');
+  // What is kept gets another end to its id: the revision that brought the root key.
+  const kept = rawSlot('sl_service_2');
   const [person, service] = [passphraseSlot('sl_person'), kmsSlot('sl_kms')];
   const [byPerson, byService] = [{ passphrase: PASSPHRASE }, { kms: [kmsEntry(service)] }];
-  const everybody = spec({ slots: [kept, person, service] });
+  const everybody = spec({ slots: [rawSlot('sl_service'), person, service] });
+  const keptPerson = { ...person, id: 'sl_person_2' };
+  // The service has wrapped the same secret for the new id.
+  const keptService = { ...service, id: 'sl_kms_2', wrappedSecret: random('documents/kms/sl_kms_2', 56) };
+  const byServiceAnew = { kms: [kmsEntry(keptService)] };
   const changed = (seen: DocumentSpec, ...slots: readonly SlotSpec[]): DocumentSpec =>
     after(seen, {
       rootKey: NEW_ROOT,
@@ -388,7 +393,7 @@ function makeRootChanges(
       keys: [DATA, INDEX, SUCCESSOR],
       change: { revision: seen.revision + 1, startedAt: CREATED_AT },
     });
-  const fresh = rawSlot('sl_new', OTHER_KEY);
+  const fresh = rawSlot('sl_new_2', OTHER_KEY);
   const followed = changed(first, fresh, kept);
   const dropped = changed(first, fresh);
   const document = writeDocument(followed);
@@ -403,12 +408,12 @@ function makeRootChanges(
       'root_key_changed_passphrase_slot_kept',
       'success',
       everybody,
-      changed(everybody, fresh, person),
+      changed(everybody, fresh, keptPerson),
       {
         unlock: byPerson,
       },
     ),
-    refresh('root_key_changed_kms_slot_kept', 'success', everybody, changed(everybody, fresh, service), {
+    refresh('root_key_changed_kms_slot_kept', 'success', everybody, changed(everybody, fresh, keptService), {
       unlock: byService,
     }),
     refresh('root_key_changed_slot_kept_and_relabelled', 'success', first, {
@@ -426,7 +431,7 @@ function makeRootChanges(
       'root_key_changed_another_slot_of_that_id',
       'keyring-rekeyed',
       first,
-      changed(first, rawSlot('sl_service', OTHER_KEY)),
+      changed(first, rawSlot('sl_service_2', OTHER_KEY)),
     ),
     refresh('root_key_changed_slot_dropped_new_secret_given', 'success', first, dropped, {
       renew: { rawKey: OTHER_KEY },
@@ -435,13 +440,13 @@ function makeRootChanges(
       'root_key_changed_slot_dropped_passphrase_given',
       'success',
       first,
-      changed(first, fresh, person),
+      changed(first, fresh, keptPerson),
       {
         renew: byPerson,
       },
     ),
-    refresh('root_key_changed_slot_dropped_kms_given', 'success', first, changed(first, fresh, service), {
-      renew: byService,
+    refresh('root_key_changed_slot_dropped_kms_given', 'success', first, changed(first, fresh, keptService), {
+      renew: byServiceAnew,
     }),
     refresh('root_key_changed_slot_dropped_old_secret_given', 'wrong-secret', first, dropped, { renew: RAW }),
     refresh('root_key_changed_slot_dropped_no_secret_given', 'invalid-passphrase', first, dropped, {
@@ -520,6 +525,7 @@ function makeRootChanges(
         renew: RAW,
       },
     ),
+    ...makeRootRevisions(first, after, { followed, dropped }),
     // An older document, put back.
     refresh('the_one_before_the_change', 'keyring-rolled-back', followed, first, { unlock: RAW }),
     refresh('the_one_before_the_change_under_a_revision_to_come', 'keyring-rolled-back', followed, first, {
@@ -532,11 +538,80 @@ function makeRootChanges(
     refresh('another_of_the_same_revision_under_the_old_root_key', 'keyring-rolled-back', followed, fork),
     refresh('the_next_of_another_under_the_old_root_key', 'keyring-rolled-back', followed, after(fork)),
     refresh('another_of_the_same_revision_under_a_new_root_key', 'keyring-rolled-back', fork, followed),
-    refresh('another_keyring_of_another_root_key', 'keyring-rolled-back', first, {
+    refresh('another_keyring_of_another_root_key', 'wrong-keyring', first, {
       ...followed,
       keyringId: 'kr_elsewhere',
     }),
   ];
+}
+
+/** Ends of slots' ids: who has an old copy has the old root key, and must not pass it off as a newer one's. */
+function makeRootRevisions(
+  first: DocumentSpec,
+  after: (seen: DocumentSpec, more?: Partial<DocumentSpec>) => DocumentSpec,
+  { followed, dropped }: { readonly followed: DocumentSpec; readonly dropped: DocumentSpec },
+): RefreshCase[] {
+  const old = { rootKey: first.rootKey, slots: [rawSlot('sl_service')], keys: [DATA, INDEX] };
+  const third = { rootKey: random('documents/third-root-key', 32) };
+  const withEnd = (revision: number, end: string, more: Partial<DocumentSpec> = {}): DocumentSpec =>
+    spec({
+      revision,
+      previous: random('documents/previous', 32),
+      slots: [rawSlot(`sl_service${end}`)],
+      ...more,
+    });
+  const ninth = withEnd(9, '_9');
+  const followsNinth = (end: string): DocumentSpec =>
+    after(ninth, { ...third, slots: [rawSlot(`sl_service${end}`)] });
+  return [
+    refresh('old_root_key_in_the_next', 'keyring-rolled-back', followed, after(followed, old)),
+    refresh(
+      'old_root_key_in_the_next_but_one',
+      'keyring-rolled-back',
+      followed,
+      after(after(followed, old), old),
+    ),
+    refresh('old_root_key_in_the_next_secret_given', 'keyring-rolled-back', dropped, after(dropped, old), {
+      unlock: { rawKey: OTHER_KEY },
+      renew: RAW,
+    }),
+    refresh('old_root_key_in_the_next_old_slot_renamed', 'keyring-damaged', followed, after(followed), {
+      // D covers the id: the commitment can be made anew by nobody who does not know the slot's secret.
+      text: edited({ ...after(followed, old), rootKey: first.rootKey }, [
+        slotText({ ...followed, rootKey: first.rootKey }, rawSlot('sl_service')),
+        wrappedOf(followed, first.rootKey),
+      ]),
+    }),
+    refresh(
+      'root_key_changed_again',
+      'success',
+      followed,
+      after(followed, { ...third, slots: [rawSlot('sl_service_3')] }),
+    ),
+    refresh('root_key_changed_from_9_to_10', 'success', ninth, followsNinth('_10')),
+    refresh('root_key_changed_from_9_to_8', 'keyring-rolled-back', ninth, followsNinth('_8')),
+    refresh('root_key_changed_from_9_to_none', 'keyring-rolled-back', ninth, followsNinth('')),
+    refresh('root_key_changed_end_with_a_leading_zero', 'keyring-rekeyed', ninth, followsNinth('_010')),
+    refresh('root_key_changed_end_of_0', 'keyring-rekeyed', ninth, followsNinth('_0')),
+    refresh('root_key_changed_end_of_16_digits', 'success', ninth, followsNinth('_9007199254740991')),
+    refresh(
+      'root_key_changed_end_of_17_digits',
+      'keyring-rekeyed',
+      ninth,
+      followsNinth('_10000000000000000'),
+    ),
+    refresh('root_key_changed_two_ends', 'keyring-rekeyed', ninth, followsNinth('_9_10')),
+  ];
+}
+
+/** The slot that is kept, around a root key of somebody who knows the old one alone: the commitment is the true one. */
+function wrappedOf(followed: DocumentSpec, rootKey: Uint8Array): string {
+  const [own, other] = [
+    slotText(followed, rawSlot('sl_service_2')),
+    slotText({ ...followed, rootKey }, rawSlot('sl_service')),
+  ];
+  const wrapped = (slot: string): string => /"wrapped":"([^"]*)"/.exec(slot)?.[1] ?? '';
+  return replaced(own, wrapped(own), wrapped(other));
 }
 
 function wrappedIn(given: DocumentSpec, used: KeySpec): string {

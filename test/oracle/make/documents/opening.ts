@@ -381,6 +381,14 @@ function withTheRest(previous: Uint8Array): OpeningCase[] {
       '{"maxStaleMs":2592000000,"maxCellsPerKey":281474976710656,"cryptoperiodDays":36500}',
     ),
     opens('change_of_this_revision', second({ change: { revision: 2, startedAt: CREATED_AT } }), RAW),
+    opens(
+      'change_that_names_the_pages_it_has_replaced',
+      second({
+        pages: [pageOf('only', 0, low)],
+        change: { revision: 2, startedAt: CREATED_AT, pages: ['before', 'BEFORE-2'] },
+      }),
+      RAW,
+    ),
     opens('change_of_the_first_revision', spec({ change: { revision: 1, startedAt: CREATED_AT } }), RAW),
     opens(
       'keys_of_several_revisions',

@@ -467,6 +467,15 @@ function changes(): RefusedDocument[] {
     editChange('change_at_a_time_without_a_zone', 'Z"', '"'),
     editChange('change_at_no_time', `"${CREATED_AT}"`, 'null'),
     editChange('change_unknown_member', '}', ',"by":"x"}'),
+    change('change_of_no_pages', replaced(one, '}', ',"pages":[]}')),
+    change('change_of_pages_null', replaced(one, '}', ',"pages":null}')),
+    change('change_of_a_page_that_is_no_id', replaced(one, '}', ',"pages":["a.b"]}')),
+    change(
+      'change_of_a_page_by_its_reference',
+      replaced(one, '}', `,"pages":[${pageText(pageOf('only', 0, '[]'))}]}`),
+    ),
+    change('change_of_4097_pages', replaced(one, '}', `,"pages":["p"${',"p"'.repeat(4096)}]}`)),
+    change('change_of_pages_before_its_time', replaced(one, ',"startedAt"', ',"pages":["p"],"startedAt"')),
     change('change_reordered_members', `{"startedAt":"${CREATED_AT}","revision":1}`),
   ];
 }
