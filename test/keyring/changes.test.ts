@@ -109,7 +109,7 @@ describe('a change', () => {
     expect(keyring.revision).toBe(2);
   });
 
-  it('that was written although the store failed is found by the next one', async () => {
+  it('that was written although the store failed is there, and the error is not told', async () => {
     const inner = memoryKeyring();
     const known = await knownKeyring(undefined, inner);
     const broken: KeyringStore = {
@@ -120,8 +120,30 @@ describe('a change', () => {
       },
     };
     const keyring = await reopened({ ...known, store: broken });
-    await expect(addKey(keyring)).rejects.toThrow(RangeError);
+    const keyId = await addKey(keyring);
+    expect([keyring.revision, listKeys(keyring).length]).toEqual([2, 3]);
+    expect(listKeys(await reopened(known)).at(-1)?.keyId).toBe(keyId);
+  });
+
+  it('of which nobody can say whether it was written is refused, and found by the next one', async () => {
+    const inner = memoryKeyring();
+    const known = await knownKeyring(undefined, inner);
+    let isAway = false;
+    const broken: KeyringStore = {
+      read: (maxBytes) => {
+        if (isAway) throw new RangeError('no route');
+        return inner.read(maxBytes);
+      },
+      write: async (next) => {
+        await inner.write(next);
+        isAway = true;
+        throw new RangeError('the connection was lost');
+      },
+    };
+    const keyring = await reopened({ ...known, store: broken });
+    await expect(addKey(keyring)).rejects.toThrow('the connection was lost');
     expect(keyring.revision).toBe(1);
+    isAway = false;
     await refreshKeyring(keyring);
     expect([keyring.revision, listKeys(keyring).length]).toEqual([2, 3]);
   });
