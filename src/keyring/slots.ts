@@ -126,9 +126,7 @@ export async function rewrapSlot(
   if (described.type !== 'kms')
     return sealSlot(environment, keyringId, { ...described, id }, secret, rootKey);
   const service = keyManagement as KeyManagement;
-  const bytes = copyBytes(
-    await service.unwrap(copyBytes(described.wrappedSecret), { keyringId, slotId: slot.id }),
-  );
+  const bytes = await unwrapByService(service, described.wrappedSecret, { keyringId, slotId: slot.id });
   try {
     const wrappedSecret = await wrapByService(service, bytes, { keyringId, slotId: id });
     return await sealSlot(environment, keyringId, { ...described, id, wrappedSecret }, secret, rootKey);
@@ -368,6 +366,18 @@ async function wrapByService(
   }
 }
 
+/** In a buffer of ours, which the caller wipes; the service's is wiped here. */
+async function unwrapByService(
+  keyManagement: KeyManagement,
+  wrapped: Bytes,
+  context: KeyManagementContext,
+): Promise<Bytes> {
+  const secret = await keyManagement.unwrap(copyBytes(wrapped), context);
+  const own = copyBytes(secret);
+  secret.fill(0);
+  return own;
+}
+
 /** S, or `undefined` where what was given cannot be this slot's secret. */
 async function secretOf(
   engine: Engine,
@@ -379,9 +389,7 @@ async function secretOf(
   if (slot.type === 'kms') {
     const context = { keyringId, slotId: slot.id };
     try {
-      const secret = await (keyManagement as KeyManagement).unwrap(copyBytes(slot.wrappedSecret), context);
-      const own = copyBytes(secret);
-      secret.fill(0);
+      const own = await unwrapByService(keyManagement as KeyManagement, slot.wrappedSecret, context);
       return own.length === SUITE_1.keyBytes ? await imported(engine, own) : undefined;
     } catch (error) {
       if ((error as { code?: unknown } | null)?.code === KMS_REFUSED) return undefined;
