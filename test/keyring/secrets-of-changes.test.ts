@@ -50,6 +50,7 @@ const [FIRST, SECOND, EXPORTED, LAST] = ['one', 'two', 'three', 'four'].map(
   (word) => `CANARY ${word} qzvxkj`,
 ) as [string, string, string, string];
 const iterations = ITERATIONS;
+const NOBODYS = ['a'.repeat(26)];
 
 /** A clock whose sleepers wait for nothing but their signal. */
 function sleepyClock(): Clock {
@@ -116,16 +117,16 @@ describe('the life of a keyring', () => {
     const watch = await watchKeyring(keyring, { name: 'host' });
     shown.push(watch, await listProcesses(keyring), await verifyCopy(keyring, { passphrase: SECOND }));
     await awaitAcknowledgement(keyring);
-    const copy = await exportKeyring(keyring, { current: { rawKey: RAW }, passphrase: EXPORTED, iterations });
+    const copy = await exportKeyring(keyring, { passphrase: EXPORTED, iterations });
     const archive = keyringArchive(copy);
-    shown.push(archive, await restoreKey(keyring, { archive, passphrase: EXPORTED }));
+    shown.push(archive, await restoreKey(keyring, { archive, passphrase: EXPORTED, keyIds: NOBODYS }));
     const imported = await importKeyring(memoryKeyring(), archive, { passphrase: EXPORTED });
     shown.push(imported, describeKeyring(imported));
     await watch.stop();
     const keep: readonly UnlockSecret[] = [{ rawKey: RAW }, { keyManagement: kms }];
     shown.push(await changeKey(keyring, { passphrase: LAST, iterations, keep }));
     const other = await openKeyringIn(made, store, { keyManagement: kms });
-    shown.push(other, await restoreKey(other, { archive, passphrase: EXPORTED }));
+    shown.push(other, await restoreKey(other, { archive, passphrase: EXPORTED, keyIds: NOBODYS }));
     const raw = listSlots(keyring).find(({ type }) => type === 'raw');
     shown.push(await removeSlot(other, raw?.slotId ?? ''));
     shown.push(
@@ -149,8 +150,8 @@ describe('the life of a keyring', () => {
         texts.some((text) => text.includes(`"salt":"${Buffer.from(salt).toString('base64url')}"`)),
       ),
     ).toBe(true);
-    // Root keys, the service's secret, keys of both kinds, all tenants' and their successors.
-    expect(drawn.length - salts.length).toBe(2 + 1 + 6 + 6);
+    // Root keys, the copy's among them, the service's secret, keys of both kinds, all tenants' and their successors.
+    expect(drawn.length - salts.length).toBe(3 + 1 + 6 + 6);
 
     const secrets = [
       ...drawn,
@@ -190,7 +191,7 @@ describe('errors of what changes a keyring', () => {
     const made = environment({ clock: sleepyClock() });
     const keyring = await createKeyringIn(made, store, { passphrase: FIRST, iterations });
     await addSlot(keyring, { rawKey: RAW, current: { passphrase: FIRST } });
-    const copy = await exportKeyring(keyring, { current: { rawKey: RAW }, passphrase: EXPORTED, iterations });
+    const copy = await exportKeyring(keyring, { passphrase: EXPORTED, iterations });
     const archive = keyringArchive(copy);
     const spoiled = Uint8Array.from(copy);
     spoiled[200] = 0x21;
@@ -228,13 +229,12 @@ describe('errors of what changes a keyring', () => {
       ['keyring-conflict', () => changePassphrase(conflicted, { current: FIRST, next: LAST, iterations })],
       ['unknown-slot', () => removeSlot(keyring, `sl_CANARY`.slice(0, 3))],
       ['invalid-passphrase', () => verifyCopy(keyring, { passphrase: `${LAST}\ud800` })],
-      ['wrong-secret', () => exportKeyring(keyring, { current: wrong, passphrase: LAST, iterations })],
+      ['invalid-passphrase', () => exportKeyring(keyring, { passphrase: `${LAST}\u200b`, iterations })],
+      ['wrong-secret', () => restoreKey(keyring, { archive, keyIds: NOBODYS, ...wrong })],
       [
         'invalid-passphrase',
-        () => exportKeyring(keyring, { current, passphrase: `${LAST}\u200b`, iterations }),
+        () => restoreKey(keyring, { archive, keyIds: NOBODYS, rawKey: RAW, passphrase: LAST }),
       ],
-      ['wrong-secret', () => restoreKey(keyring, { archive, ...wrong })],
-      ['invalid-passphrase', () => restoreKey(keyring, { archive, rawKey: RAW, passphrase: LAST })],
       ['keyring-damaged', () => keyringArchive(spoiled)],
       ['keyring-damaged', () => keyringArchive(Buffer.from(LAST))],
       ['wrong-secret', () => importKeyring(memoryKeyring(), archive, wrong)],
@@ -339,6 +339,7 @@ function watchingService(passing: Passing[]): KeyManagement {
 describe('the bytes of keys and secrets', () => {
   type Act = (keyring: Keyring, environment: Environment, kms: KeyManagement) => Promise<unknown>;
   let copy: Bytes;
+  let inCopy: string;
   const ACTS: readonly (readonly [what: string, act: Act, secrets: readonly string[]])[] = [
     [
       'addSlot with a passphrase',
@@ -353,7 +354,7 @@ describe('the bytes of keys and secrets', () => {
     [
       'addSlot with a key management service',
       (keyring, _, kms) => addSlot(keyring, { keyManagement: kms, current: { rawKey: RAW } }),
-      ['importKey', 'open', 'seal', 'wrap'],
+      ['importKey', 'open', 'seal', 'unwrap', 'wrap'],
     ],
     [
       'addSlot with what a service unwraps',
@@ -368,24 +369,25 @@ describe('the bytes of keys and secrets', () => {
     ['verifyCopy', (keyring) => verifyCopy(keyring, { passphrase: FIRST }), ['stretch']],
     [
       'exportKeyring',
-      (keyring) => exportKeyring(keyring, { current: { rawKey: RAW }, passphrase: EXPORTED, iterations }),
+      (keyring) => exportKeyring(keyring, { passphrase: EXPORTED, iterations }),
       ['importKey', 'stretch', 'open', 'seal'],
     ],
     [
       'restoreKey',
-      (keyring) => restoreKey(keyring, { archive: keyringArchive(copy), passphrase: EXPORTED }),
+      (keyring) =>
+        restoreKey(keyring, { archive: keyringArchive(copy), passphrase: EXPORTED, keyIds: [inCopy] }),
       ['stretch', 'importKey', 'open', 'seal'],
     ],
     [
       'changeKey',
       (keyring, _, kms) =>
         changeKey(keyring, { passphrase: LAST, iterations, keep: [{ rawKey: RAW }, { keyManagement: kms }] }),
-      ['stretch', 'importKey', 'open', 'seal', 'unwrap'],
+      ['stretch', 'importKey', 'open', 'seal', 'unwrap', 'wrap'],
     ],
     ['addTenants', (keyring) => addTenants(keyring, ['acme', 'umbrella']), ['importKey', 'seal']],
     [
       'openKeyring',
-      (keyring, made, kms) => openKeyringIn(made, openedOf(keyring).store, { keyManagement: kms }),
+      (keyring, made, kms) => openKeyringIn(made, openedOf(keyring).newest.store, { keyManagement: kms }),
       ['importKey', 'unwrap'],
     ],
   ];
@@ -398,8 +400,8 @@ describe('the bytes of keys and secrets', () => {
     await addSlot(keyring, { rawKey: RAW, current: { passphrase: FIRST } });
     await addSlot(keyring, { keyManagement: fakeKeyManagement({ key: KMS_KEY }), current: { rawKey: RAW } });
     const newest = await stored(store);
-    await addKey(keyring);
-    copy = await exportKeyring(keyring, { current: { rawKey: RAW }, passphrase: EXPORTED, iterations });
+    inCopy = await addKey(keyring);
+    copy = await exportKeyring(keyring, { passphrase: EXPORTED, iterations });
     return newest;
   }
 
