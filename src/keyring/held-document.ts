@@ -298,11 +298,19 @@ export class HeldDocument {
     } catch (error) {
       failure = { error };
     }
-    const now = await Promise.resolve(this.store.read(MAX_KEYRING_BYTES)).catch(() => undefined);
+    const now = await this.#readIfItCan();
     const isSameRevision = now?.revision === stored.revision;
     if (now && isSameRevision && equalBytes(now.document, stored.document)) return 'written';
     if (failure) throw failure.error;
     return isSameRevision ? 'another' : 'unknown';
+  }
+
+  async #readIfItCan(): Promise<StoredKeyring | undefined> {
+    try {
+      return await this.store.read(MAX_KEYRING_BYTES);
+    } catch {
+      return undefined; // what was thrown before is what there is to tell
+    }
   }
 
   async #draft(scope: Scope): Promise<KeyDraft> {
