@@ -383,6 +383,12 @@ function kmsSlots(): RefusedDocument[] {
     wrong('kms_of_another_keyring', [{ ...entry, keyringId: 'kr_elsewhere' }]),
     wrong('kms_that_gives_another_secret', [{ ...entry, secret: random('documents/kms', 32) }]),
     wrong('kms_that_gives_31_bytes', [{ ...entry, secret: entry.secret.subarray(1) }]),
+    // Right by its commitment: its slot was made of no more.
+    wrong(
+      'kms_secret_of_31_bytes',
+      [{ ...entry, secret: entry.secret.subarray(1) }],
+      writeDocument(spec({ slots: [{ ...slot, secret: entry.secret.subarray(1) }] })),
+    ),
     wrong('kms_that_gives_33_bytes', [{ ...entry, secret: concat(entry.secret, uint(0, 1)) }]),
     wrong('kms_that_gives_nothing', [{ ...entry, secret: new Uint8Array() }]),
     wrong('kms_where_there_are_raw_slots_only', service.kms, plain),
