@@ -1,4 +1,5 @@
 /** Keys of many tenants stand in pages: a keyring with them is the same keyring, whatever fails on the way. */
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Bytes } from '../../src/bytes.js';
@@ -19,6 +20,7 @@ import {
   setPolicy,
   suspendKey,
 } from '../../src/keyring/index.js';
+import { PAGE_CACHE_ENTRIES } from '../../src/limits.js';
 import type { KeyringStore, StoredKeyring } from '../../src/ports/keyring-store.js';
 import {
   type Call,
@@ -186,6 +188,14 @@ describe('a keyring with keys of many tenants', () => {
       1, 1, 1,
     ]);
     expect([...shelf.pages.keys()].sort()).toEqual([...after].sort());
+  });
+
+  it('leaves a page as it is that it has looked into and has nothing to change in', async () => {
+    const shelf = copyOf(paged.shelf);
+    const store = shelfStore(shelf);
+    await addTenants(await openShelf(store), [...paged.tenants, 'one more']);
+    expect(calls(store, 'pages.read')).toBe(namedPages(paged.shelf).length);
+    expect(calls(store, 'pages.write')).toBe(1);
   });
 
   it('writes nothing, and no page, for tenants that have keys already', async () => {
@@ -794,6 +804,26 @@ describe('a cell under a key', () => {
       expect(await openWith(keyring, unknownId(round), longTenant(round))).toBe('unknown-key');
     }
     expect([calls(store, 'read'), calls(store, 'pages.read')]).toEqual([6, namedPages(paged.shelf).length]);
+  });
+
+  it('that nobody has reads no page twice, though they are more than are held', async () => {
+    const many = 3 * PAGE_CACHE_ENTRIES;
+    const shelf = copyOf(paged.shelf);
+    const { document, revision } = shelf.newest as StoredKeyring;
+    const payload = payloadOf(document);
+    const empty = new TextEncoder().encode('[]');
+    const hash = createHash('sha256').update(empty).digest('base64url');
+    payload.pages = Array.from({ length: many }, (_, i) => ({ name: `page-${i}`, hash, from: i }));
+    for (const { name } of payload.pages) shelf.pages.set(name, empty);
+    shelf.newest = { revision, document: forge(paged.rootKey, payload) };
+    const clock = fakeClock();
+    const store = shelfStore(shelf);
+    const keyring = await openShelf(store, { clock });
+    for (let round = 0; round < 3; round++) {
+      expect(await openWith(keyring, unknownId(round))).toBe('unknown-key');
+      clock.advance(SECOND_MS);
+    }
+    expect([calls(store, 'read'), calls(store, 'pages.read')]).toEqual([4, many]);
   });
 
   it('that nobody has shares one reload with a hundred others, and the next waits its second', async () => {

@@ -10,7 +10,9 @@ export function spellings(bytes: Uint8Array): string[] {
     buffer.toString('base64').replace(/=+$/, ''),
     buffer.toString('base64url'),
     [...bytes].join(','),
-    [...bytes].join(', '),
+    [...bytes].join(', '), // inspect of a Uint8Array
+    [...bytes].map((byte, i) => `"${i}":${byte}`).join(','), // JSON of a Uint8Array
+    [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '), // inspect of a Buffer
     buffer.toString('latin1'),
   ];
 }
@@ -38,7 +40,12 @@ export function visible(value: unknown): string {
   for (const clone of [structuredClone, (given: unknown) => serialize(given).toString('latin1')]) {
     seen.push(inspect(clone(value), { depth: null, showHidden: true, maxArrayLength: null }));
   }
-  return seen.join('\n');
+  return inOneLine(seen.join('\n'));
+}
+
+/** As it is, and with what inspect has aligned and broken into lines put together again. */
+function inOneLine(text: string): string {
+  return `${text}\n${text.replace(/\s+/g, ' ')}`;
 }
 
 function json(value: unknown): string {
@@ -49,5 +56,11 @@ function json(value: unknown): string {
 /** What anybody can see of an error: in a log, in a tracker, over the wire. */
 export function visibleError(error: unknown): string {
   const { message, stack } = error as Error;
-  return `${message}\n${stack}\n${inspect(error, { depth: null, showHidden: true })}\n${JSON.stringify(error)}`;
+  const inspected = inspect(error, {
+    depth: null,
+    showHidden: true,
+    maxArrayLength: null,
+    maxStringLength: null,
+  });
+  return inOneLine(`${message}\n${stack}\n${inspected}\n${json(error)}`);
 }

@@ -13,6 +13,7 @@ import {
   setPolicy,
   watchKeyring,
 } from '../../src/keyring/index.js';
+import { MAX_STORE_WAIT_MS } from '../../src/limits.js';
 import type { KeyringStore, ProcessRegistry } from '../../src/ports/keyring-store.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import {
@@ -284,6 +285,28 @@ describe('a watch that is stopped', () => {
     const stopping = watch.stop();
     gate.open();
     await stopping;
+    await settle();
+    expect(inner.processes.list()).toEqual([]);
+  });
+});
+
+describe('a store that does not answer', () => {
+  it('keeps no watch from ending, and finds nothing written down when it answers after all', async () => {
+    const inner = memoryKeyring();
+    const known = await knownKeyring(undefined, inner);
+    const gate = gatedStore(inner);
+    const clock = fakeClock();
+    const keyring = await reopened({ ...known, store: { ...inner, read: gate.read } }, { clock });
+    const watch = await watchKeyring(keyring, { everyMs: EVERY_MS });
+    gate.close();
+    clock.advance(EVERY_MS);
+    await settle(); // has looked, and waits
+    const stopping = watch.stop();
+    await until(() => clock.sleepers > 0);
+    clock.advance(MAX_STORE_WAIT_MS);
+    await stopping;
+    expect(inner.processes.list()).toEqual([]);
+    gate.open();
     await settle();
     expect(inner.processes.list()).toEqual([]);
   });
