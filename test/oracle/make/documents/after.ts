@@ -538,6 +538,16 @@ function makeRootChanges(
     refresh('another_of_the_same_revision_under_the_old_root_key', 'keyring-rolled-back', followed, fork),
     refresh('the_next_of_another_under_the_old_root_key', 'keyring-rolled-back', followed, after(fork)),
     refresh('another_of_the_same_revision_under_a_new_root_key', 'keyring-rolled-back', fork, followed),
+    refresh('another_keyring_of_other_secrets', 'wrong-keyring', first, {
+      ...dropped,
+      keyringId: 'kr_elsewhere',
+    }),
+    refresh(
+      'an_older_revision_of_another_keyring',
+      'wrong-keyring',
+      followed,
+      spec({ keyringId: 'kr_elsewhere' }),
+    ),
     refresh('another_keyring_of_another_root_key', 'wrong-keyring', first, {
       ...followed,
       keyringId: 'kr_elsewhere',
