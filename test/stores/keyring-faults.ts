@@ -121,13 +121,13 @@ const RESTORE: readonly KeyringFault[] = [
   })),
   faulty('says nothing of what it restored', 'any revision', (sound) => ({
     restore(next) {
-      sound.restore(next);
+      void sound.restore(next);
       return undefined as unknown as boolean;
     },
   })),
   faulty('says that it restored what it did not', 'puts nothing over', (sound) => ({
     restore(next) {
-      sound.restore(next);
+      void sound.restore(next);
       return true;
     },
   })),
