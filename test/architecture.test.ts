@@ -79,7 +79,13 @@ const ROOMS: readonly Room[] = [
 ];
 
 /** The files that may import `node:` modules. Everything else runs wherever WebCrypto does. */
-const NODE_MODULES = ['store/file/', 'passphrase/write-file.ts', 'engine/node.ts', 'engine/node-*.ts', 'cli/'];
+const NODE_MODULES = [
+  'store/file/',
+  'passphrase/write-file.ts',
+  'engine/node.ts',
+  'engine/node-*.ts',
+  'cli/',
+];
 
 const rules: readonly IForbiddenRuleType[] = [
   ...ROOMS.map(({ room, mayImport }) => ({

@@ -29,8 +29,7 @@ import {
 } from './installation.js';
 import { codeOf, payloadOf, stored } from './support.js';
 
-const changed = (keyring: Keyring) =>
-  changeKey(keyring, { ...few(SECRETS.next), keep: [SECRETS.service] });
+const changed = (keyring: Keyring) => changeKey(keyring, { ...few(SECRETS.next), keep: [SECRETS.service] });
 
 /** Its state, from outside: not begun, begun and not in use, in use, finished. */
 async function stageOf({ keyrings }: Installation): Promise<'before' | 'begun' | 'in use' | 'finished'> {

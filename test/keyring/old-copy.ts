@@ -64,10 +64,12 @@ export function keysUnder(rootKey: Uint8Array, { document, pages }: Copy): HeldK
 
 /** What becomes of a cell in text form with these keys, whatever their states say. */
 export function readWith(keys: readonly HeldKey[], cell: string, context: Context): string {
-  const data = keys.filter(({ kind }) => kind === 'data').map(({ key, tenant }) => ({
-    key,
-    ...(tenant === undefined ? {} : { tenant }),
-  }));
+  const data = keys
+    .filter(({ kind }) => kind === 'data')
+    .map(({ key, tenant }) => ({
+      key,
+      ...(tenant === undefined ? {} : { tenant }),
+    }));
   return refusalOf(cell, { mode: 'randomized', context, keys: data, type: 'text' });
 }
 
