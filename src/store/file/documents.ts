@@ -21,10 +21,10 @@ const READ_TRIES = 5;
 /** The newest document. */
 export async function readDocument(directory: string, maxBytes: number): Promise<StoredKeyring | undefined> {
   for (let tries = 0; tries < READ_TRIES; tries++) {
-    // What another process has just linked must not be used before it is there for good.
-    await syncDirectory(directory).catch(() => undefined);
     const revision = (await revisions(directory)).at(-1);
     if (revision === undefined) return undefined;
+    // What another process has just linked must not be used before it is there for good: synced after it was seen.
+    await syncDirectory(directory).catch(() => undefined);
     const found = await readBounded(pathOf(directory, revision), maxBytes, tooLong);
     // Empty, or shorter than it was: a newer one has come between the look and the read.
     if (found && found.size > 0 && found.bytes.length === found.size)
