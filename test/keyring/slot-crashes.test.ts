@@ -1,6 +1,13 @@
 /** A change of slots that is cut off at any call of its store: somebody still opens the keyring, and it can be done again. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Keyring, addSlot, changePassphrase, listSlots, openKeyring, removeSlot } from '../../src/index.js';
+import {
+  type Keyring,
+  addSlot,
+  changePassphrase,
+  listSlots,
+  openKeyring,
+  removeSlot,
+} from '../../src/index.js';
 import { CRASHED, crashEverywhere } from './crashes.js';
 import {
   type Installation,
@@ -98,26 +105,29 @@ describe.each([{ pages: false }, { pages: true }])('with pages: $pages', ({ page
     expect([...left].sort()).toEqual(['as it was', 'done']);
   });
 
-  it.each(ACTS)('who $name, is told of a failure and lives on does it again with the same keyring', async (act) => {
-    await crashEverywhere(
-      () => copyOf(template),
-      async ({ keyrings, records }) => {
-        const keyring = await openKeyring(keyrings, SECRETS.cloud);
-        const codes = [await codeOf(act.does(keyring)), await codeOf(act.does(keyring))];
-        // The second is done: unless it was this one that was told of a failure.
-        if (codes[1] === CRASHED) codes.push(await codeOf(act.does(keyring)));
-        expect(['success', act.again]).toContain(codes.at(-1));
-        const contents = await contentsOf(records, keyring).catch(() => contentsOf(records, keyring));
-        expect(contents).toEqual(template.contents);
-      },
-      async ({ world, call, outcome }) => {
-        if (outcome === 'died') return;
-        const isClosed = call === '1: read'; // it was not even opened
-        expect(outcome, call).toBe(isClosed ? CRASHED : 'success');
-        expect(await openersOf(world.keyrings), call).toEqual(isClosed ? BEFORE : act.after);
-      },
-    );
-  });
+  it.each(ACTS)(
+    'who $name, is told of a failure and lives on does it again with the same keyring',
+    async (act) => {
+      await crashEverywhere(
+        () => copyOf(template),
+        async ({ keyrings, records }) => {
+          const keyring = await openKeyring(keyrings, SECRETS.cloud);
+          const codes = [await codeOf(act.does(keyring)), await codeOf(act.does(keyring))];
+          // The second is done: unless it was this one that was told of a failure.
+          if (codes[1] === CRASHED) codes.push(await codeOf(act.does(keyring)));
+          expect(['success', act.again]).toContain(codes.at(-1));
+          const contents = await contentsOf(records, keyring).catch(() => contentsOf(records, keyring));
+          expect(contents).toEqual(template.contents);
+        },
+        async ({ world, call, outcome }) => {
+          if (outcome === 'died') return;
+          const isClosed = call === '1: read'; // it was not even opened
+          expect(outcome, call).toBe(isClosed ? CRASHED : 'success');
+          expect(await openersOf(world.keyrings), call).toEqual(isClosed ? BEFORE : act.after);
+        },
+      );
+    },
+  );
 });
 
 /** As {@link openersOf} gives them. */
