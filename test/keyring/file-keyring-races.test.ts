@@ -170,6 +170,15 @@ describe('a restore into files', () => {
   });
 });
 
+describe('a document in files', () => {
+  it('is used only once its name is there for good, whoever gave it that name', async () => {
+    const store = fileKeyring(folder);
+    await store.write(document('first', 1));
+    const calls = await callsOf(() => store.read(MIB));
+    expect(calls).toEqual(['readdir keyring', 'sync keyring']);
+  });
+});
+
 describe('a page in files', () => {
   it('is synced, and its name too, before it is there for sure', async () => {
     await fileKeyring(folder).write(document('first', 1));
