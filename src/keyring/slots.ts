@@ -128,6 +128,9 @@ export async function rewrapSlot(
   const service = keyManagement as KeyManagement;
   const bytes = await unwrapByService(service, described.wrappedSecret, { keyringId, slotId: slot.id });
   try {
+    // A service that gives other bytes than before would leave a slot that nothing opens.
+    const again = await imported(environment.engine, copyBytes(bytes));
+    if (!(await openWith(environment.engine, keyringId, slot, again))) throw new KeyManagementRefusedError();
     const wrappedSecret = await wrapByService(service, bytes, { keyringId, slotId: id });
     return await sealSlot(environment, keyringId, { ...described, id, wrappedSecret }, secret, rootKey);
   } finally {
@@ -158,9 +161,12 @@ export async function followSlot(
   slots: readonly Slot[],
   open: OpenSlot,
 ): Promise<{ readonly slot: Slot; readonly open: OpenSlot } | undefined> {
-  const slot = slots.find(({ id }) => bareSlotId(id) === bareSlotId(open.id));
-  const followed = slot && (await openWith(engine, keyringId, slot, open.secret));
-  return followed && { slot, open: followed };
+  for (const slot of slots) {
+    if (bareSlotId(slot.id) !== bareSlotId(open.id)) continue;
+    const followed = await openWith(engine, keyringId, slot, open.secret);
+    if (followed) return { slot, open: followed };
+  }
+  return undefined;
 }
 
 async function wrapRoot(
