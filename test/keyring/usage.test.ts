@@ -149,6 +149,18 @@ describe('the total of several processes', () => {
     await told();
     expect(other.cells(KEY)).toBe(FIRST_CELLS + 1);
   });
+
+  it('is known to a process again each time that it has told its own', async () => {
+    const log = usageLog();
+    const { meter: one } = meter(log);
+    count(one, 1);
+    await told();
+    await log.add(KEY, 5 * FIRST_CELLS); // another process
+    expect(one.cells(KEY)).toBe(1);
+    count(one, FIRST_CELLS - 1);
+    await told();
+    expect(one.cells(KEY)).toBe(6 * FIRST_CELLS);
+  });
 });
 
 describe('what is left when a process ends', () => {
