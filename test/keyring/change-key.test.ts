@@ -183,6 +183,9 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
       expect(readWith(today, cell, context)).toBe('success');
     }
 
+    for (const { name } of payloadOf(copy.document).pages)
+      expect(await world.keyrings.pages.read(name, 1024 * 1024)).toBeUndefined(); // gone from the store too
+
     // Nor does what the copy gives open the document of today: neither its slots, nor its keys, nor its MAC.
     const now = await copyBytes(world.keyrings);
     expect(isSealedUnder(oldRoot, copy)).toBe(true);
@@ -489,30 +492,61 @@ describe('changeKey', () => {
     await watch.stop();
   });
 
-  it('does not disturb who is reading a page of keys at that moment', async () => {
+  it.each(['reads', 'writes'])(
+    'does not disturb who %s for a tenant whose page is on its way',
+    async (act) => {
+      const world = await copyOf(template);
+      let letGo = (): void => undefined;
+      const gate = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      let isReading = false;
+      const keyrings = watched(world.keyrings, async (name, call) => {
+        const answer = await call();
+        if (name === 'pages.read' && !isReading) {
+          isReading = true;
+          await gate; // it has the page of before
+        }
+        return answer;
+      });
+      const service = await open({ keyrings }, SECRETS.service);
+      const [row] = world.records.rows(accounts);
+      const tenant = 'acme';
+      const done =
+        act === 'reads'
+          ? decryptRecord(accounts, row ?? {}, service, { tenant })
+          : account(service, { id: 0, owner: tenant, iban: 'iban 0' });
+      await until(() => isReading);
+      const keyring = await open(world);
+      await change(keyring, { keep: [SECRETS.service] });
+      await refreshKeyring(service);
+      letGo();
+      const found =
+        act === 'reads' ? await done : await decryptRecord(accounts, await done, keyring, { tenant });
+      expect(found).toEqual(template.contents.accounts[0]);
+    },
+  );
+
+  it('is done again with the same keyring where nobody knows whether it was written', async () => {
     const world = await copyOf(template);
-    const inner = world.keyrings;
-    let letGo = (): void => undefined;
-    const gate = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
-    let isReading = false;
-    const keyrings = watched(inner, async (name, call) => {
+    const lost = new Error('the line is dead');
+    const calls: string[] = [];
+    const keyrings = watched(world.keyrings, async (name, call) => {
       const answer = await call();
-      if (name === 'pages.read' && !isReading) {
-        isReading = true;
-        await gate; // the page of before is on its way
-      }
+      calls.push(name);
+      // Written, and neither that nor what is stored now can be told.
+      const isDead = calls.includes('write') && calls.slice(calls.indexOf('write')).length <= 2;
+      if (isDead) throw lost;
       return answer;
     });
-    const service = await open({ keyrings }, SECRETS.service);
-    const [row] = world.records.rows(accounts);
-    const reading = decryptRecord(accounts, row ?? {}, service, { tenant: 'acme' });
-    await until(() => isReading);
-    await change(await open(world), { keep: [SECRETS.service] });
-    await refreshKeyring(service);
-    letGo();
-    expect(await reading).toEqual(template.contents.accounts[0]);
+    const keyring = await open({ keyrings });
+    await expect(change(keyring)).rejects.toBe(lost);
+    expect(await openersOf(world.keyrings)).toEqual(['next']);
+    // The secret with which this process was opened is gone: the new one is tried.
+    expect(await change(keyring)).toMatchObject({ isNew: false });
+    expect(await contentsOf(world.records, keyring)).toEqual(template.contents);
+    const states = (await storedKeys(world.keyrings)).map(({ state }) => state);
+    expect(states).not.toContain('pre-active');
   });
 
   it('takes a keyring whose keys it doubles from its document into pages', async () => {
