@@ -1,4 +1,4 @@
-/** Processes over one keyring that are killed while they write, or that begin it at the same moment. */
+/** Processes over one keyring that are killed while they write, or that begin it, or add to it, at the same moment. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CELLS, KEY_ID, type Kind, entryOf, openStore, pageOf } from './keyring-kill/world.js';
+import type { Order } from './keyring-kill/writer.js';
 
 const MIB = 1024 * 1024;
 const KILLS = 20;
 const RACES = 12;
+const ADDS = 150;
 const KINDS: readonly Kind[] = ['files', 'SQLite'];
 
 const folder = mkdtempSync(join(tmpdir(), 'cellseal-keyring-kill-'));
@@ -134,32 +136,53 @@ describe.each(KINDS)('a process that is killed while it writes a keyring in %s',
   }, 120_000);
 });
 
-describe.each(KINDS)('processes that begin a keyring in %s at the same moment', (kind) => {
-  it('by restoring and by writing: exactly one succeeds', async () => {
-    const racing = await Promise.all(
-      [1, 7, 9].map(async (revision) => {
-        const child = keep(fork(script, [kind]));
-        await once(child, 'message');
-        return { child, revision };
+describe.each(KINDS)('processes that share a keyring in %s at the same moment', (kind) => {
+  /** Gives each child its order, all for the same moment. */
+  function all(children: readonly ChildProcess[], place: string, orders: readonly Partial<Order>[]) {
+    const at = Date.now() + 15;
+    return Promise.all(
+      children.map(async (child, i) => {
+        const answer = once(child, 'message') as Promise<[boolean]>;
+        child.send({ at, place, ...orders[i] });
+        return (await answer)[0];
       }),
     );
+  }
+
+  /** Three of them, which wait; gone when the test is over. */
+  async function startThree(): Promise<ChildProcess[]> {
+    const started = [1, 2, 3].map(() => keep(fork(script, [kind])));
+    onTestFinished(() => {
+      for (const child of started) child.kill('SIGKILL');
+    });
+    await Promise.all(started.map((child) => once(child, 'message')));
+    return started;
+  }
+
+  it('and begin it, by restoring and by writing: exactly one succeeds', async () => {
+    const racing = await startThree();
+    const revisions = [1, 7, 9];
     for (let race = 0; race < RACES; race++) {
       const place = placeFor(kind, `race ${race}`);
       if (kind === 'SQLite') await openStore(kind, place).read(MIB); // the file is there, in its journal mode
-      const at = Date.now() + 15;
-      const did = await Promise.all(
-        racing.map(async ({ child, revision }) => {
-          const answer = once(child, 'message') as Promise<[boolean]>;
-          child.send({ at, place, revision });
-          return (await answer)[0];
-        }),
+      const did = await all(
+        racing,
+        place,
+        revisions.map((revision) => ({ revision })),
       );
-      const winners = racing.filter((_, i) => did[i]);
-      expect(winners).toHaveLength(1);
-      const [winner] = winners;
-      const document = Uint8Array.from(Buffer.from(`by ${winner?.child.pid}`));
-      expect(await openStore(kind, place).read(MIB)).toEqual({ revision: winner?.revision, document });
+      expect(did.filter(Boolean)).toHaveLength(1);
+      const winner = did.indexOf(true);
+      const document = Uint8Array.from(Buffer.from(`by ${racing[winner]?.pid}`));
+      expect(await openStore(kind, place).read(MIB)).toEqual({ revision: revisions[winner], document });
     }
-    for (const { child } of racing) child.kill('SIGKILL');
+  }, 60_000);
+
+  it('and add to its usage: nothing is lost', async () => {
+    const place = placeFor(kind, 'adds');
+    const store = openStore(kind, place);
+    await store.usage.add(KEY_ID, CELLS);
+    const orders = [1, 2, 3].map(() => ({ adds: ADDS }));
+    expect(await all(await startThree(), place, orders)).toEqual([true, true, true]);
+    expect(await store.usage.totals()).toEqual({ [KEY_ID]: (3 * ADDS + 1) * CELLS });
   }, 60_000);
 });

@@ -1,6 +1,6 @@
 /**
  * A process over a keyring store that others use too: `writer.mjs KIND FOLDER PROCESS_ID` changes everything in it until
- * it is killed, and tells on standard output what is done. `writer.mjs KIND` restores where and when it is told to.
+ * it is killed, and tells on standard output what is done. `writer.mjs KIND` does what it is told to, where and when.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { writeSync } from 'node:fs';
@@ -33,14 +33,27 @@ async function change(store: Required<KeyringStore>, number: number): Promise<vo
   if (before) await store.pages.remove([before.page]);
 }
 
+/** What a process that waits is told to do, and not before when (milliseconds since 1970). */
+export interface Order {
+  readonly at: number;
+  readonly place: string;
+  /** Begin a keyring with this revision: by writing where it is 1, by restoring otherwise. */
+  readonly revision?: number;
+  /** Add to the usage so often. */
+  readonly adds?: number;
+}
+
+async function obey({ at, place, revision, adds = 0 }: Order): Promise<boolean> {
+  const store = openStore(kind, place);
+  while (Date.now() < at); // a timer would wake the processes one after the other
+  for (let i = 0; i < adds; i++) await store.usage.add(KEY_ID, CELLS);
+  if (revision === undefined) return true;
+  const document = Uint8Array.from(Buffer.from(`by ${process.pid}`));
+  return revision === 1 ? store.write({ revision, document }) : store.restore({ revision, document });
+}
+
 if (folder === undefined) {
-  process.on('message', ({ at, place, revision }: { at: number; place: string; revision: number }) => {
-    const store = openStore(kind, place);
-    while (Date.now() < at); // a timer would wake the processes one after the other
-    const document = Uint8Array.from(Buffer.from(`by ${process.pid}`));
-    const begin = revision === 1 ? store.write : store.restore;
-    void (async () => process.send?.(await begin({ revision, document })))();
-  });
+  process.on('message', (order: Order) => void obey(order).then((did) => process.send?.(did)));
   process.send?.('ready');
 } else {
   const store = openStore(kind, folder);
