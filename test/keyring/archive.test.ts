@@ -26,7 +26,7 @@ import {
   openKeyring,
 } from '../../src/index.js';
 import { createKeyringIn } from '../../src/keyring/index.js';
-import type { KeyringStore } from '../../src/ports/keyring-store.js';
+import type { KeyringStore, StoredKeyring } from '../../src/ports/keyring-store.js';
 import { fileKeyring } from '../../src/store/file-keyring.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import { sqliteKeyring } from '../../src/store/sqlite.js';
@@ -216,13 +216,17 @@ describe('importKeyring', () => {
   it('writes what it has proved, though the archive gives something else the next time', async () => {
     const { keyring } = await knownKeyring();
     const good = await stored(keyringArchive(await exportKeyring(keyring, SECRETS.robot)));
-    const other = await knownKeyring({ rawKey: SECRETS.robot.rawKey });
-    const evil = await stored(other.store);
-    let reads = 0;
-    const turning: KeyringStore = { read: () => (reads++ === 0 ? good : evil), write: () => false };
+    const altered = { ...good, document: forge(RAW_KEY, payloadOf(good.document)) };
+    /** Gives one document first, and the other ever after. */
+    const turning = (first: StoredKeyring, then: StoredKeyring): KeyringStore => {
+      let reads = 0;
+      return { read: () => (reads++ === 0 ? first : then), write: () => false };
+    };
     const store = memoryKeyring();
-    const imported = await importKeyring(store, turning, SECRETS.robot);
-    expect(imported.id).toBe(keyring.id);
+    const importing = importKeyring(store, turning(altered, good), SECRETS.robot);
+    expect(await codeOf(importing)).toBe('keyring-damaged');
+    expect(await store.read(MIB)).toBeUndefined();
+    await importKeyring(store, turning(good, altered), SECRETS.robot);
     expect(await stored(store)).toEqual(good);
   });
 
@@ -350,12 +354,13 @@ describe('an archive', () => {
   });
 
   it('is a copy of the bytes that it was made of, and gives copies', async () => {
-    const { keyring } = await knownKeyring();
-    const bytes = await exportKeyring(keyring, SECRETS.robot);
-    const archive = keyringArchive(bytes);
-    bytes.fill(0);
-    (await stored(archive)).document.fill(0);
-    expect((await open(archive, SECRETS.robot)).id).toBe(keyring.id);
+    const { store, keyring } = await knownKeyring();
+    for (const bytes of [await exportKeyring(keyring, { rawKey: RAW_KEY }), (await stored(store)).document]) {
+      const archive = keyringArchive(bytes);
+      bytes.fill(0);
+      (await stored(archive)).document.fill(0);
+      expect((await open(archive, SECRETS.service)).id).toBe(keyring.id);
+    }
   });
 
   it('may be a keyring.N.json as it lies in its folder, with the secrets of then', async () => {

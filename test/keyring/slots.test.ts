@@ -126,6 +126,9 @@ describe('addSlot', () => {
     for (let i = 1; i < 16; i++) await addSlot(keyring, { ...keyOf(i), current });
     expect(listSlots(keyring)).toHaveLength(16);
     await expectRefused(store, () => addSlot(keyring, { ...keyOf(16), current }), 'keyring-limit');
+    const keyManagement = fakeKeyManagement();
+    await expectRefused(store, () => addSlot(keyring, { keyManagement, current }), 'keyring-limit');
+    expect(keyManagement.calls.wrap).toBe(0); // refused before anything is wrapped
     expect(await codeOf(addSlot(keyring, { ...keyOf(15), current }))).toBe('success'); // it is there
     for (let i = 0; i <= 16; i++)
       expect(await opens(store, keyOf(i))).toBe(i < 16 ? 'success' : 'wrong-secret');
