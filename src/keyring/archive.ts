@@ -110,8 +110,18 @@ export function keyringArchive(bytes: Uint8Array): KeyringStore {
   if (bytes.length > MAX_ARCHIVE_BYTES)
     throw new KeyringLimitError('An exported keyring has at most 256 MiB.');
   const own = copyBytes(bytes);
-  const { document, pages } = readExport(own) ?? { document: own, pages: new Map<string, Bytes>() };
+  const {
+    document,
+    pages,
+    revision: named,
+  } = readExport(own) ?? {
+    document: own,
+    pages: new Map<string, Bytes>(),
+    revision: undefined,
+  };
   const { revision } = decodePayload(splitDocument(document).payload);
+  if (named !== undefined && named !== revision)
+    throw new KeyringDamagedError('It is no export of a keyring.');
   const unfit = (): never => {
     throw new StoreUnfitError('An archive is only read. Import it into a store with importKeyring.');
   };
@@ -169,7 +179,9 @@ export async function importKeyring(
 }
 
 /** `undefined` where the bytes are no export; a plain document is not. */
-function readExport(bytes: Bytes): { document: Bytes; pages: Map<string, Bytes> } | undefined {
+function readExport(
+  bytes: Bytes,
+): { document: Bytes; pages: Map<string, Bytes>; revision: unknown } | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(decodeUtf8(bytes) ?? '');
@@ -187,7 +199,7 @@ function readExport(bytes: Bytes): { document: Bytes; pages: Map<string, Bytes> 
     if (!page) throw new KeyringDamagedError('It is no export of a keyring.');
     pages.set(name, page);
   }
-  return { document, pages };
+  return { document, pages, revision: parsed['revision'] };
 }
 
 function decoded(value: unknown): Bytes | undefined {

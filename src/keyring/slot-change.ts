@@ -1,4 +1,10 @@
-import { InvalidPassphraseError, KeyringLimitError, LastSlotError, UnknownSlotError } from '../errors.js';
+import {
+  DefinitionError,
+  InvalidPassphraseError,
+  KeyringLimitError,
+  LastSlotError,
+  UnknownSlotError,
+} from '../errors.js';
 import { DEFAULT_ITERATIONS, MAX_ITERATIONS, MAX_SLOTS } from '../limits.js';
 import type { KeyringDocument } from './document.js';
 import type { Environment } from './environment.js';
@@ -141,7 +147,10 @@ export async function changePassphrase(keyring: Keyring, options: ChangePassphra
       await findSlot(environment.engine, keyringId, slots, { passphrase: current }),
       await findSlot(environment.engine, keyringId, slots, { passphrase: next }),
     ];
-    if (taken && !own) return undefined;
+    if (taken && !own) {
+      changed = taken.open; // an earlier call has done it, and may not have heard so
+      return undefined;
+    }
     if (taken) throw new InvalidPassphraseError('It opens this keyring already: choose another one.');
     const { slot } =
       own ?? (await findSlotOrThrow(environment.engine, keyringId, slots, { passphrase: current }));
@@ -180,6 +189,8 @@ export async function verifyCopy(keyring: Keyring, secret: UnlockSecret): Promis
 /**
  * How many PBKDF2 iterations this machine does in `targetMs`: for `iterations` of a new slot. Never fewer than the
  * default of 250,000, never more than 10,000,000. Measures for about a tenth of a second; a busy machine gives fewer.
+ *
+ * @throws DefinitionError if `targetMs` is no number.
  */
 export async function calibrateIterations(options: CalibrateOptions = {}): Promise<number> {
   return calibrateIterationsIn(environmentOf({}), options);
@@ -190,6 +201,7 @@ export async function calibrateIterationsIn(
   { engine, clock, random }: Environment,
   { targetMs = 500 }: CalibrateOptions,
 ): Promise<number> {
+  if (Number.isNaN(targetMs)) throw new DefinitionError('targetMs is a number of milliseconds.');
   const [passphrase, salt] = [random(32), random(32)];
   await engine.stretch(passphrase, salt, 1_000); // the first call of a process pays for more than itself
   const beganMs = clock.monotonicMs();
