@@ -321,17 +321,25 @@ describe('changePassphrase', () => {
     for (const passphrase of [FIRST, THIRD]) expect(await opens(store, { passphrase })).toBe('success');
   });
 
-  it('leaves every process at work, and lets the one that has done it follow the next change of the key', async () => {
-    const { store, keyring } = await begin();
-    await addSlot(keyring, { ...current, current: { passphrase: FIRST } });
-    const admin = await openKeyring(store, current);
-    const row = await encryptRecord(people, { id: 1, name: 'Jane' }, admin);
-    await changePassphrase(keyring, { current: FIRST, next: NEXT, iterations });
-    await changeKey(admin, { rawKey: OTHER_KEY, keep: [{ passphrase: NEXT }] });
-    expect(await verifyCopy(keyring, { passphrase: NEXT })).toBe(true); // it has followed, as it reads
-    expect(keyring.revision).toBe(admin.revision);
-    expect(await decryptRecord(people, row, keyring)).toEqual({ id: 1, name: 'Jane' });
-  });
+  it.each([
+    ['has done it', false],
+    ['finds it done, by an earlier call perhaps', true],
+  ])(
+    'leaves processes at work, and lets the one that %s follow a change of the key',
+    async (_name, isDone) => {
+      const { store, keyring } = await begin();
+      await addSlot(keyring, { ...current, current: { passphrase: FIRST } });
+      const admin = await openKeyring(store, current);
+      const row = await encryptRecord(people, { id: 1, name: 'Jane' }, admin);
+      const change = { current: FIRST, next: NEXT, iterations };
+      if (isDone) await changePassphrase(admin, change);
+      await changePassphrase(keyring, change);
+      await changeKey(admin, { rawKey: OTHER_KEY, keep: [{ passphrase: NEXT }] });
+      expect(await verifyCopy(keyring, { passphrase: NEXT })).toBe(true); // it has followed, as it reads
+      expect(keyring.revision).toBe(admin.revision);
+      expect(await decryptRecord(people, row, keyring)).toEqual({ id: 1, name: 'Jane' });
+    },
+  );
 });
 
 describe('verifyCopy', () => {
@@ -600,5 +608,10 @@ describe('calibrateIterations', () => {
   ])('is never under 250,000 nor over 10,000,000: %s', async (_name, ms, targetMs, iterations) => {
     const options = targetMs === undefined ? {} : { targetMs };
     expect(await calibrateIterationsIn(machine(ms).environment, options)).toBe(iterations);
+  });
+
+  it('refuses to aim at no number', async () => {
+    const { environment: made } = machine(50);
+    expect(await codeOf(calibrateIterationsIn(made, { targetMs: Number.NaN }))).toBe('definition');
   });
 });
