@@ -3,6 +3,7 @@ import { mapAll } from '../concurrency.js';
 import {
   KeyringDamagedError,
   KeyringExistsError,
+  KeyringFormatError,
   KeyringLimitError,
   KeyringNotFoundError,
   StoreUnfitError,
@@ -30,7 +31,8 @@ const FORMAT = 1;
  *
  * Keys are encrypted; what else stands there can be read: tenants' names, labels, states, times.
  *
- * Where the keyring is gone from its store, what this process has read last is exported.
+ * Where the keyring is gone from its store, what this process has read last is exported, unless tenants' keys stand in
+ * pages.
  *
  * @throws InvalidPassphraseError if the secret cannot be one.
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment: call it again.
@@ -104,7 +106,7 @@ function joinArchive(revision: number, document: Bytes, pages: ReadonlyMap<strin
  * A keyring to read, out of bytes: what {@link exportKeyring} gave, or a plain document (the text of a `keyring.N.json`).
  * For `openKeyring`, {@link importKeyring} and `restoreKey`. Nothing can be changed in it.
  *
- * @throws KeyringDamagedError if the bytes are neither; KeyringLimitError if they are more than 256 MiB.
+ * @throws KeyringDamagedError if the bytes are neither; KeyringFormatError if a newer version exported them; KeyringLimitError if they are more than 256 MiB.
  */
 export function keyringArchive(bytes: Uint8Array): KeyringStore {
   if (bytes.length > MAX_ARCHIVE_BYTES)
@@ -191,6 +193,8 @@ function readExport(
   if (!isObject(parsed) || !Object.hasOwn(parsed, 'cellsealKeyring')) return undefined;
   const document = decoded(parsed['document']);
   const entries = isObject(parsed['pages']) ? Object.entries(parsed['pages']) : undefined;
+  if (typeof parsed['cellsealKeyring'] === 'number' && parsed['cellsealKeyring'] !== FORMAT)
+    throw new KeyringFormatError();
   if (parsed['cellsealKeyring'] !== FORMAT || !document || !entries)
     throw new KeyringDamagedError('It is no export of a keyring.');
   const pages = new Map<string, Bytes>();

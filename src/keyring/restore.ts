@@ -9,7 +9,7 @@ import type { KeyEntry } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { type RootKeys, keyIdOf, rewrapKey } from './keys.js';
 import type { OpenedKeyring } from './opened.js';
-import { type UnlockSecret, findSlotOrThrow, slotType } from './slots.js';
+import { type UnlockSecret, findSlotOrThrow, rootRevisionOf, slotType } from './slots.js';
 import { KEY_STATES } from './states.js';
 
 /** What {@link restoreKey} takes: an older copy of the keyring, the secret that opens the copy, and which keys are wanted. */
@@ -26,7 +26,7 @@ export interface RestoreKeyOptions extends UnlockSecret {
 export interface RestoredKeys {
   /** Keys that decrypt again. */
   readonly restored: readonly KeyInfo[];
-  /** Keys that cells are under and that neither the keyring nor the archive has: ids, with their cells. Look for an older copy. */
+  /** Keys that cells are under and that do not decrypt now either: ids, with their cells. The archive lacks them (look for another copy), or they were destroyed here and not named in `keyIds`. */
   readonly missing: Readonly<Record<string, number>>;
 }
 
@@ -81,10 +81,14 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
 
   let restored: readonly KeyEntry[] = [];
   let opening: ReadonlySet<string> = new Set();
-  await opened.newest.change('salvage', async ({ keyringId, keys }, { isLost }) => {
+  await opened.newest.change('salvage', async ({ keyringId, keys, revision }, { isLost }) => {
     const take = (entry: KeyEntry): Promise<KeyEntry> => {
       const from = { root: archived.root, keyringId };
-      return rewrapKey(opened.environment, from, { root: opened.root, keyringId }, entry);
+      const rootRevision = rootRevisionOf(opened.slotId);
+      // A copy under an older root key may have leaked: what comes of it counts as older, too, and is never made active.
+      const latest = archived.rootRevision < rootRevision ? rootRevision - 1 : revision + 1;
+      const taken = { ...entry, addedIn: Math.min(entry.addedIn, latest) };
+      return rewrapKey(opened.environment, from, { root: opened.root, keyringId }, taken);
     };
     const next: KeyEntry[] = [];
     const brought: KeyEntry[] = [];
@@ -129,7 +133,7 @@ async function openArchive(
   { environment, document }: OpenedKeyring,
   archive: KeyringStore,
   secret: UnlockSecret,
-): Promise<{ readonly root: RootKeys; readonly keys: readonly KeyEntry[] }> {
+): Promise<{ readonly root: RootKeys; readonly rootRevision: number; readonly keys: readonly KeyEntry[] }> {
   const readAt = momentOf(environment);
   const stored = await archive.read(MAX_KEYRING_BYTES);
   if (!stored) throw new KeyringNotFoundError();
@@ -140,5 +144,5 @@ async function openArchive(
   const holding = { maxStaleMs: DEFAULT_MAX_STALE_MS };
   const newest = await HeldDocument.open(environment, archive, unlocked, stored, holding, readAt);
   const { held, keys } = await newest.look('all');
-  return { root: held.unlocked.root, keys };
+  return { root: held.unlocked.root, rootRevision: rootRevisionOf(slot.id), keys };
 }

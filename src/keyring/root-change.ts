@@ -70,7 +70,7 @@ export interface KeyChange {
  * with the old one, if the new one does not open it yet) and call this again.
  *
  * @throws InvalidPassphraseError if the new secret opens the keyring today, or cannot be one; WrongSecretError if one in `keep` opens no slot.
- * @throws KeyChangeUnderWayError if another change is not finished.
+ * @throws KeyChangeUnderWayError if another change is not finished; KeyringRekeyedError if another one was just made, and dropped the secret that this process was opened with.
  * @throws NotAcknowledgedError if a process has not read the new keys, or that they are active, in time: nothing is undone. Call it again.
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment: nothing was changed, or (where others kept changing it) the new keys are there and not active. Call it again.
  */

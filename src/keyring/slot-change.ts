@@ -100,7 +100,10 @@ export async function addSlot(keyring: Keyring, options: AddSlotOptions): Promis
     const there =
       slotType(added) === 'kms' ? undefined : await findSlot(environment.engine, keyringId, slots, added);
     slotId = there?.slot.id ?? newSlotId(environment, rootRevisionOf(opened.slotId));
-    if (there) return undefined;
+    if (there) {
+      await findSlotOrThrow(environment.engine, keyringId, slots, current);
+      return undefined;
+    }
     if (slots.length >= MAX_SLOTS) throw new KeyringLimitError('A keyring has at most 16 slots.');
     const made = await withRootKey(opened, document, current, (rootKey) =>
       makeSlot(environment, keyringId, slotId, added, rootKey),
@@ -175,9 +178,9 @@ export async function changePassphrase(keyring: Keyring, options: ChangePassphra
 export async function verifyCopy(keyring: Keyring, secret: UnlockSecret): Promise<boolean> {
   slotType(secret);
   const opened = openedOf(keyring);
-  await opened.newest.refresh();
-  const { keyringId, slots } = opened.document;
   try {
+    await opened.newest.refresh(secret); // the root key may have been changed elsewhere
+    const { keyringId, slots } = opened.document;
     await findSlotOrThrow(opened.environment.engine, keyringId, slots, secret);
     return true;
   } catch (error) {

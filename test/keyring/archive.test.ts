@@ -397,7 +397,7 @@ describe('an archive', () => {
     ['a number', '1'],
     ['a list', '[{"cellsealKeyring":1}]'],
     ['an export without members', '{"cellsealKeyring":1}'],
-    ['an export of another format', '{"cellsealKeyring":2,"revision":1,"document":"","pages":{}}'],
+    ['an export whose format is no number', '{"cellsealKeyring":"1","revision":1,"document":"","pages":{}}'],
     ['an export whose document is a number', '{"cellsealKeyring":1,"revision":1,"document":1,"pages":{}}'],
     ['an export whose pages are a list', '{"cellsealKeyring":1,"revision":1,"document":"e30","pages":[]}'],
     ['an export whose page is no text', '{"cellsealKeyring":1,"document":"e30","pages":{"a":1}}'],

@@ -505,8 +505,9 @@ describe('any sequence of changes', () => {
   /** Slots as a list of which secret opens each. Gives back the next list, and how the change ends. */
   function model(slots: readonly number[], step: Step): readonly [readonly number[], string] {
     if (step.does === 'add') {
-      if (step.added !== SERVICE && slots.includes(step.added)) return [slots, 'success'];
-      return slots.includes(step.current) ? [[...slots, step.added], 'success'] : [slots, 'wrong-secret'];
+      if (!slots.includes(step.current)) return [slots, 'wrong-secret'];
+      const isThere = step.added !== SERVICE && slots.includes(step.added);
+      return [isThere ? slots : [...slots, step.added], 'success'];
     }
     if (step.does === 'remove') {
       if (step.place >= slots.length) return [slots, 'unknown-slot'];

@@ -27,8 +27,11 @@ export async function readDocument(directory: string, maxBytes: number): Promise
     await syncDirectory(directory).catch(() => undefined);
     const found = await readBounded(pathOf(directory, revision), maxBytes, tooLong);
     // Empty, or shorter than it was: a newer one has come between the look and the read.
-    if (found && found.size > 0 && found.bytes.length === found.size)
+    if (found && found.size > 0 && found.bytes.length === found.size) {
+      // Its writer may have been killed before it came to that: the keys under a slot that was removed must not stay.
+      await emptyFile(pathOf(directory, revision - 1)).catch(() => undefined);
       return { revision, document: found.bytes };
+    }
   }
   throw new KeyringDamagedError('The newest keyring file is empty.');
 }
