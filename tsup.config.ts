@@ -10,6 +10,8 @@ export default defineConfig({
     memory: 'src/store/memory.ts',
     environment: 'src/store/environment-keyring.ts',
     sqlite: 'src/store/sqlite.ts',
+    postgres: 'src/store/postgres.ts',
+    mysql: 'src/store/mysql.ts',
     conformance: 'src/testing/conformance.ts',
     testing: 'src/testing/testing.ts',
   },

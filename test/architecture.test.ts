@@ -59,6 +59,8 @@ const PUBLIC = [
   'store/memory.ts',
   'store/environment-keyring.ts',
   'store/sqlite.ts',
+  'store/postgres.ts',
+  'store/mysql.ts',
   'testing/conformance.ts',
   'testing/testing.ts',
 ];

@@ -1,0 +1,147 @@
+/**
+ * Records, or a keyring, in MariaDB and MySQL.
+ *
+ * @packageDocumentation
+ */
+import type { KeyringStore } from '../ports/keyring-store.js';
+import type { RecordStore } from '../ports/record-store.js';
+import type { SqlExecutor, SqlQueries, SqlRow } from './sql/executor.js';
+import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
+import { MYSQL } from './sql/mysql-dialect.js';
+import { type SqlRecordsOptions, sqlRecords } from './sql/records.js';
+
+export type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
+export type { SqlKeyringOptions } from './sql/keyring.js';
+export type { SqlRecordsOptions } from './sql/records.js';
+
+/**
+ * Records in MariaDB 10.6 or later (MySQL 8.0 has what is needed too, and was not tested), in InnoDB tables, over
+ * anything that runs statements: {@link mysql2Executor}, {@link mariadbExecutor}, or a few lines around a query builder
+ * or an ORM.
+ *
+ * Cells are compared by their bytes, whatever a column's collation says. Records that somebody else has locked are left
+ * for later, so a rotation never waits for an application. A column with `ON UPDATE CURRENT_TIMESTAMP` keeps its value.
+ * Connect with the character set utf8mb4.
+ */
+export function mysqlRecords(executor: SqlExecutor, options: SqlRecordsOptions = {}): RecordStore {
+  return sqlRecords(executor, MYSQL, options);
+}
+
+/**
+ * Keeps the keyring in MariaDB or MySQL; its tables are made with the first write. The document is one row, locked while it is
+ * compared and replaced: of two who write the same revision one succeeds. Pages, processes and usage have a table each.
+ *
+ * The keyring holds no secret in the clear, but it should not lie in the same backup as what it protects: give it a
+ * database of its own. What is replaced stays on the server's disk until it is vacuumed or purged, and in its logs.
+ */
+export function mysqlKeyring(executor: SqlExecutor, options: SqlKeyringOptions = {}): Required<KeyringStore> {
+  return sqlKeyring(executor, MYSQL, options);
+}
+
+/** The part of a promise client of `mysql2` that is called. */
+export interface Mysql2Client {
+  /** Runs one statement. */
+  query(sql: string, values: unknown[]): Promise<[rows: unknown, fields: unknown]>;
+}
+
+/** A connection that was taken from a pool of `mysql2`. */
+export interface Mysql2Connection extends Mysql2Client {
+  /** Gives it back. */
+  release(): void;
+  /** Ends it. */
+  destroy(): void;
+}
+
+/** The part of a promise pool of `mysql2` that is called. */
+export interface Mysql2Pool extends Mysql2Client {
+  /** A connection of its own. */
+  getConnection(): Promise<Mysql2Connection>;
+}
+
+/** Statements through a pool of `mysql2/promise`. */
+export function mysql2Executor(pool: Mysql2Pool): SqlExecutor {
+  const over = (client: Mysql2Client): SqlQueries => ({
+    query: async (sql, values) => rowsOf((await client.query(sql, [...values]))[0]),
+  });
+  return {
+    ...over(pool),
+    async transaction(work) {
+      const client = await pool.getConnection();
+      return inTransaction(
+        (sql) => client.query(sql, []),
+        () => work(over(client)),
+        () => client.release(),
+        () => client.destroy(),
+      );
+    },
+  };
+}
+
+/** The part of a connection of `mariadb` that is called. */
+export interface MariadbClient {
+  /** Runs one statement. */
+  query(sql: string, values: unknown[]): Promise<unknown>;
+}
+
+/** A connection that was taken from a pool of `mariadb`. */
+export interface MariadbConnection extends MariadbClient {
+  /** Gives it back. */
+  release(): unknown;
+  /** Ends it. */
+  destroy(): void;
+}
+
+/** The part of a pool of `mariadb` that is called. */
+export interface MariadbPool extends MariadbClient {
+  /** A connection of its own. */
+  getConnection(): Promise<MariadbConnection>;
+}
+
+/** Statements through a pool of `mariadb`. */
+export function mariadbExecutor(pool: MariadbPool): SqlExecutor {
+  const over = (client: MariadbClient): SqlQueries => ({
+    query: async (sql, values) => rowsOf(await client.query(sql, [...values])),
+  });
+  return {
+    ...over(pool),
+    async transaction(work) {
+      const client = await pool.getConnection();
+      return inTransaction(
+        (sql) => client.query(sql, []),
+        () => work(over(client)),
+        () => client.release(),
+        () => client.destroy(),
+      );
+    },
+  };
+}
+
+async function inTransaction<T>(
+  say: (sql: string) => Promise<unknown>,
+  work: () => Promise<T>,
+  release: () => unknown,
+  destroy: () => void,
+): Promise<T> {
+  let isBroken = false;
+  try {
+    await say('START TRANSACTION');
+    try {
+      const result = await work();
+      await say('COMMIT');
+      return result;
+    } catch (error) {
+      await say('ROLLBACK').catch(() => {
+        isBroken = true; // not a connection to give back
+      });
+      throw error;
+    }
+  } finally {
+    if (isBroken) destroy();
+    else await release();
+  }
+}
+
+/** A statement without rows gives a summary. */
+function rowsOf(result: unknown): readonly SqlRow[] {
+  return Array.isArray(result) ? (result as readonly SqlRow[]) : [];
+}

@@ -1,0 +1,49 @@
+import { decodeHex } from '../../bytes.js';
+import { keyTagOfBytes, parseKeyTag } from '../../key-tag.js';
+import type { TableCount } from '../../ports/record-store.js';
+import type { Dialect } from './dialect.js';
+import type { SqlQueries } from './executor.js';
+import type { PlacedLayout } from './placed.js';
+
+interface Count {
+  records: number;
+  readonly tags: Record<string, number>;
+  notCells: number;
+}
+
+/**
+ * One statement over all tables, so that it sees one instant. Only what has the shape of a cell is grouped by its
+ * beginning: of a plaintext that strayed there, nothing is read out.
+ */
+export async function countTables(
+  queries: SqlQueries,
+  dialect: Dialect,
+  tables: readonly PlacedLayout[],
+): Promise<readonly TableCount[]> {
+  const selects = tables.flatMap(({ table, cells }, place) => [
+    `SELECT ${place} AS place, 0 AS form, NULL AS tag, COUNT(*) AS cells FROM ${table} t`,
+    ...cells.map((cell) => {
+      const column = `t.${dialect.quote(cell.column.column)}`;
+      const form = cell.column.form === 'text' ? 1 : 2;
+      // Grouped in a subquery: MySQL would take the alias for a column of the table's own.
+      return `SELECT ${place}, ${form}, g.tag, COUNT(*) FROM (SELECT ${dialect.selectTag(column, cell)} AS tag FROM ${table} t WHERE ${column} IS NOT NULL) g GROUP BY g.tag`;
+    }),
+  ]);
+  const rows = selects.length === 0 ? [] : await queries.query(selects.join(' UNION ALL '), []);
+  const counts = tables.map((): Count => ({ records: 0, tags: {}, notCells: 0 }));
+  for (const row of rows) {
+    const count = counts[Number(row['place'])] as Count;
+    const [form, cells] = [Number(row['form']), Number(row['cells'])];
+    const tag = form === 0 ? undefined : spellTag(form, row['tag']);
+    if (form === 0) count.records = cells;
+    else if (tag === undefined) count.notCells += cells;
+    else count.tags[tag] = (count.tags[tag] ?? 0) + cells;
+  }
+  return tables.map(({ layout }, i) => ({ table: layout.name, ...(counts[i] as Count) }));
+}
+
+function spellTag(form: number, tag: unknown): string | undefined {
+  if (typeof tag !== 'string') return undefined;
+  if (form === 2) return keyTagOfBytes(decodeHex(tag));
+  return parseKeyTag(tag) ? tag : undefined;
+}

@@ -1,0 +1,107 @@
+import type { CellColumn, KeyColumn } from '../../ports/record-store.js';
+import type { SqlQueries, SqlValue } from './executor.js';
+
+/** A column as the database declares it. */
+export interface DeclaredColumn {
+  readonly name: string;
+  /** In the dialect's own words, in lower case. */
+  readonly type: string;
+  readonly charset?: string | undefined;
+  readonly collation?: string | undefined;
+  /** The database sets it anew with every update, unless it is told not to. */
+  readonly isTouched?: boolean | undefined;
+}
+
+/** A column of a layout, and how the database declares it. */
+export interface Placed<C extends KeyColumn | CellColumn> {
+  readonly column: C;
+  readonly declared: DeclaredColumn;
+}
+
+/** A column of a table of ours: a name of up to 255 characters that is compared by its bytes, text of any length, or a 64-bit integer. */
+export interface OwnColumn {
+  readonly name: string;
+  readonly type: 'name' | 'text' | 'bytes' | 'integer';
+}
+
+/** An UPDATE of records by the rows of `v`. */
+export interface BulkUpdate {
+  /** The table, quoted; it is called `t`. */
+  readonly table: string;
+  /** What {@link Dialect.jsonRows} gave. */
+  readonly rows: string;
+  /** The condition that brings a record and a row together. */
+  readonly on: string;
+  /** Columns, quoted, and what they become. */
+  readonly set: readonly (readonly [column: string, value: string])[];
+}
+
+/** What differs between databases: one object each. Everything else is written once, over this. */
+export interface Dialect {
+  /** An identifier, quoted. */
+  quote(identifier: string): string;
+  /** The notation of the parameter at this place, from 1. */
+  parameter(place: number): string;
+  /** The columns of a table; none where there is no such table. */
+  declaredColumns(queries: SqlQueries, from: readonly string[]): Promise<readonly DeclaredColumn[]>;
+  /** Why such a column cannot be a record id's or a tenant's; `undefined` where it can. */
+  keyFault(key: Placed<KeyColumn>): string | undefined;
+  /** Why such a column cannot hold these cells; `undefined` where it can. */
+  cellFault(cell: Placed<CellColumn>): string | undefined;
+
+  /** A key to select: as text of any kind, or as bytes. */
+  selectKey(sql: string, key: Placed<KeyColumn>): string;
+  /** A key to compare a column with, out of an expression that gives it as text (bytes in hexadecimal). */
+  keyValue(text: string, key: Placed<KeyColumn>): string;
+  /** The condition for everything behind a place in key order; `value(i)` binds the place's value for a column, at every call anew. */
+  isBehind(columns: readonly string[], value: (column: number) => string): string;
+
+  /** A cell to select: what can be a cell, and something short that is none in place of everything else. */
+  selectCell(sql: string, cell: Placed<CellColumn>): string;
+  /** How many bytes a value takes; null where it is null. */
+  byteLength(sql: string): string;
+  /** A cell out of an expression that gives it as text (bytes in hexadecimal). */
+  cellValue(text: string, cell: Placed<CellColumn>): string;
+  /** Whether a cell is, to the byte, what a text expression gives. */
+  isSameCell(sql: string, text: string, cell: Placed<CellColumn>): string;
+  /** The key tag of what has the shape of a cell: its text, or its bytes in hexadecimal; null for everything else. */
+  selectTag(sql: string, cell: Placed<CellColumn>): string;
+
+  /** A parameter that holds a JSON list of objects, as a table `v`: a column `i`, an integer, and these, all text. */
+  jsonRows(parameter: string, columns: readonly string[]): string;
+  /** Behind a SELECT of `v` and `t`: locks the records, and leaves out those that somebody else has locked. */
+  readonly lockWhatIsFree: string;
+  /** Joins `t` to `v`, row by row of `v`. */
+  joinTo(table: string, rows: string, on: string): string;
+  /** One statement. */
+  update(update: BulkUpdate): string;
+
+  /** Makes a table of ours, if there is none. */
+  createTable(table: string, columns: readonly OwnColumn[], primaryKey?: string): string;
+  /** Adds a row; leaves a row alone that is there. */
+  insertIfAbsent(table: string, columns: readonly string[], values: readonly string[]): string;
+  /** Adds a row, or changes the one with this key; `own(column)` is what that one has. */
+  insertOrUpdate(
+    table: string,
+    key: string,
+    columns: readonly string[],
+    values: readonly string[],
+    change: (own: (column: string) => string) => readonly (readonly [column: string, value: string])[],
+  ): string;
+  /** Runs a statement that changes rows, in a transaction, and says how many it has changed. */
+  change(queries: SqlQueries, sql: string, values: readonly SqlValue[]): Promise<number>;
+  /** Bytes out of a parameter that gives them in hexadecimal. */
+  bytesValue(parameter: string): string;
+  /** A name in a table of ours to select, as text. */
+  selectName(sql: string): string;
+  /** Whether there is a table of ours. */
+  isTableThere(queries: SqlQueries, from: readonly string[]): Promise<boolean>;
+  /** Whether text in a table of ours is a parameter's, to the letter. */
+  isSameText(sql: string, parameter: string): string;
+  /** Said first in a transaction that writes. */
+  readonly beginWriting: readonly string[];
+  /** How many records the database believes a table to have; `undefined` where it does not know. */
+  believedRecords(queries: SqlQueries, from: readonly string[]): Promise<number | undefined>;
+  /** Whether what went wrong is somebody else's lock, or a deadlock that was solved at our cost. */
+  isBusy(error: unknown): boolean;
+}

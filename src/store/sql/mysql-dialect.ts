@@ -1,0 +1,187 @@
+import { StoreUnfitError } from '../../errors.js';
+import {
+  KEY_TAG_BYTES,
+  KEY_TAG_CHARACTERS,
+  LONGEST_CELL_BYTES,
+  LONGEST_CELL_CHARACTERS,
+  SHORTEST_CELL_BYTES,
+  SHORTEST_CELL_CHARACTERS,
+} from '../../key-tag.js';
+import type { CellColumn } from '../../ports/record-store.js';
+import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+
+const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
+const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
+const INTEGER_TYPES = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
+const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
+  uuid: ['uuid', ...TEXT_TYPES, ...BINARY_TYPES],
+  text: [...TEXT_TYPES, ...BINARY_TYPES],
+  integer: INTEGER_TYPES,
+  bytes: BINARY_TYPES,
+};
+const BYTE_WISE = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+const OWN_TYPES: Readonly<Record<OwnColumn['type'], string>> = {
+  name: 'VARBINARY(255)', // as text, trailing spaces would not count
+  text: `LONGTEXT ${BYTE_WISE}`,
+  bytes: 'LONGBLOB',
+  integer: 'BIGINT',
+};
+/** In these a character of ASCII is one byte, the same one. */
+const ASCII_CHARSETS = ['ascii', 'latin1', 'utf8', 'utf8mb3', 'utf8mb4'];
+const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
+
+/** MariaDB 10.6 and MySQL 8.0, and later: JSON_TABLE, window functions and SKIP LOCKED. */
+export const MYSQL: Dialect = {
+  quote: quoted,
+  parameter: () => '?',
+
+  async declaredColumns(queries, from) {
+    const [schema, table] = pathOf(from);
+    const rows = await queries.query(
+      `SELECT column_name AS name, data_type AS type, column_type AS whole, character_set_name AS charset, collation_name AS collation, extra AS extra
+         FROM information_schema.columns WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
+      schema === undefined ? [table] : [schema, table],
+    );
+    return rows.map((row): DeclaredColumn => {
+      const type = textOf(row['type']).toLowerCase();
+      return {
+        name: textOf(row['name']),
+        type: /unsigned/i.test(textOf(row['whole'])) ? `${type} unsigned` : type,
+        charset: row['charset'] === null ? undefined : textOf(row['charset']),
+        collation: row['collation'] === null ? undefined : textOf(row['collation']),
+        isTouched: /on update/i.test(textOf(row['extra'])),
+      };
+    });
+  },
+  keyFault: ({ column, declared }) =>
+    KEY_TYPES[column.type]?.includes(bare(declared.type))
+      ? undefined
+      : 'The column of a record id or tenant is not of a type that the definition’s fits: uuid, char, varchar, text, binary or blob for uuid; those but uuid for text; an integer type for integer; binary or blob for bytes.',
+  cellFault({ column, declared }) {
+    if (column.form === 'binary') {
+      // BINARY(n) pads what is shorter: no cell would be what it was.
+      return BINARY_TYPES.slice(1).includes(declared.type)
+        ? undefined
+        : 'Cells in binary form want a column of type varbinary or blob.';
+    }
+    const isFit = TEXT_TYPES.includes(declared.type) && ASCII_CHARSETS.includes(declared.charset ?? '');
+    return isFit
+      ? undefined
+      : 'Cells in text form want a column of type varchar or text in ascii, latin1, utf8mb3 or utf8mb4.';
+  },
+
+  selectKey: (sql, { declared }) =>
+    isBinary(declared) ? sql : `CAST(${sql} AS CHAR ${BYTE_WISE.replace(' COLLATE utf8mb4_bin', '')})`,
+  keyValue(text, { declared }) {
+    if (isBinary(declared)) return `UNHEX(${text})`;
+    if (bare(declared.type) === 'uuid') return `CAST(${text} AS UUID)`;
+    if (INTEGER_TYPES.includes(bare(declared.type)))
+      return `CAST(${text} AS ${declared.type.endsWith('unsigned') ? 'UNSIGNED' : 'SIGNED'})`;
+    // In the column's own character set and collation, or its index could not be used.
+    return `CONVERT(${text} USING ${declared.charset}) COLLATE ${declared.collation}`;
+  },
+  // Row constructors are not looked up in an index here: the first column bounds the range.
+  isBehind(columns, value) {
+    if (columns.length === 1) return `${columns[0]} > ${value(0)}`;
+    const bound = `${columns[0]} >= ${value(0)}`;
+    const steps = columns.map((column, i) => {
+      const equal = columns.slice(0, i).map((before, j) => `${before} = ${value(j)}`);
+      return [...equal, `${column} > ${value(i)}`].join(' AND ');
+    });
+    return `${bound} AND ((${steps.join(') OR (')}))`;
+  },
+
+  selectCell: (sql, cell) =>
+    isText(cell)
+      ? `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_CHARACTERS} THEN ${sql} ELSE '' END`
+      : `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_BYTES} THEN ${sql} ELSE X'' END`,
+  byteLength: (sql) => `LENGTH(${sql})`,
+  cellValue: (text, cell) => (isText(cell) ? text : `UNHEX(${text})`),
+  // Bytes decide: under a collation without letter case another cell would look the same.
+  isSameCell: (sql, text, cell) =>
+    isText(cell)
+      ? `CAST(${sql} AS BINARY) = CAST(${text} AS BINARY) AND LENGTH(${sql}) = LENGTH(${text})`
+      : `${sql} = UNHEX(${text})`,
+  selectTag: (sql, cell) =>
+    isText(cell)
+      ? `CASE WHEN LENGTH(${sql}) >= ${SHORTEST_CELL_CHARACTERS} AND CAST(LEFT(${sql}, ${KEY_TAG_CHARACTERS}) AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin REGEXP '${TEXT_CELL}' THEN LEFT(${sql}, ${KEY_TAG_CHARACTERS}) COLLATE ${cell.declared.charset}_bin END`
+      : `CASE WHEN LENGTH(${sql}) >= ${SHORTEST_CELL_BYTES} AND LEFT(${sql}, 2) IN (X'0100', X'0101') THEN LOWER(HEX(LEFT(${sql}, ${KEY_TAG_BYTES}))) END`,
+
+  jsonRows: (parameter, columns) =>
+    `JSON_TABLE(${parameter}, '$[*]' COLUMNS (i INT PATH '$.i', ${columns.map((name) => `${name} LONGTEXT ${BYTE_WISE} PATH '$.${name}'`).join(', ')})) v`,
+  lockWhatIsFree: 'FOR UPDATE SKIP LOCKED',
+  joinTo: (table, rows, on) => `${rows} STRAIGHT_JOIN ${table} t ON ${on}`,
+  update: ({ table, rows, on, set }) =>
+    `UPDATE ${rows} STRAIGHT_JOIN ${table} t ON ${on} SET ${set.map(([column, value]) => `t.${column} = ${value}`).join(', ')}`,
+
+  createTable: (table, columns, primaryKey) =>
+    `CREATE TABLE IF NOT EXISTS ${table} (${columns.map(({ name, type }) => `${quoted(name)} ${OWN_TYPES[type]} NOT NULL`).join(', ')}${primaryKey ? `, PRIMARY KEY (${quoted(primaryKey)})` : ''}) ENGINE = InnoDB`,
+  insertIfAbsent: (table, columns, values) =>
+    `INSERT IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${values.join(', ')})`,
+  insertOrUpdate: (table, _key, columns, values, change) =>
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${values.join(', ')}) ON DUPLICATE KEY UPDATE ${change(
+      (column) => column,
+    )
+      .map(([column, value]) => `${column} = ${value}`)
+      .join(', ')}`,
+  async change(queries, sql, values) {
+    await queries.query(sql, values);
+    const [row] = await queries.query('SELECT ROW_COUNT() AS changed', []);
+    return Number(row?.['changed']);
+  },
+  bytesValue: (parameter) => `UNHEX(${parameter})`,
+  selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
+  async isTableThere(queries, from) {
+    const [schema, table] = pathOf(from);
+    const rows = await queries.query(
+      `SELECT 1 AS found FROM information_schema.tables WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
+      schema === undefined ? [table] : [schema, table],
+    );
+    return rows.length > 0;
+  },
+  isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
+  beginWriting: [],
+  async believedRecords(queries, from) {
+    const [schema, table] = pathOf(from);
+    const [row] = await queries.query(
+      `SELECT table_rows AS records FROM information_schema.tables WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
+      schema === undefined ? [table] : [schema, table],
+    );
+    const records = Number(row?.['records'] ?? 0);
+    return records >= BELIEVABLE_RECORDS ? records : undefined;
+  },
+  isBusy: (error) => BUSY.includes(Number((error as { errno?: unknown } | null)?.errno)),
+};
+
+/** InnoDB's guess is off by half at times: small tables are counted. */
+const BELIEVABLE_RECORDS = 10_000;
+/** ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD (the record has changed since the snapshot). */
+const BUSY = [1205, 1213, 1020];
+
+function isText({ column }: Placed<CellColumn>): boolean {
+  return column.form === 'text';
+}
+
+function isBinary({ type }: DeclaredColumn): boolean {
+  return BINARY_TYPES.includes(type);
+}
+
+function bare(type: string): string {
+  return type.replace(' unsigned', '');
+}
+
+/** Some servers give names in information_schema as bytes. */
+function textOf(value: unknown): string {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : String(value);
+}
+
+function pathOf(from: readonly string[]): [schema: string | undefined, table: string] {
+  const [first = '', second] = from;
+  return second === undefined ? [undefined, first] : [first, second];
+}
+
+function quoted(identifier: string): string {
+  if (identifier.includes('\0'))
+    throw new StoreUnfitError('A name in the database contains a NUL character.');
+  return `\`${identifier.replaceAll('`', '``')}\``;
+}

@@ -1,0 +1,57 @@
+import { StoreUnfitError } from '../../errors.js';
+import type { CellColumn, KeyColumn, TableLayout } from '../../ports/record-store.js';
+import type { Dialect, Placed } from './dialect.js';
+import type { SqlQueries } from './executor.js';
+
+/** A table, with what the database has declared of its columns. */
+export interface PlacedLayout {
+  readonly dialect: Dialect;
+  readonly layout: TableLayout;
+  /** Quoted, with its schema. */
+  readonly table: string;
+  readonly key: readonly Placed<KeyColumn>[];
+  readonly tenant: Placed<KeyColumn> | undefined;
+  readonly cells: readonly Placed<CellColumn>[];
+  /** Columns, quoted, that an UPDATE would set anew by itself. */
+  readonly touched: readonly string[];
+}
+
+export async function place(
+  dialect: Dialect,
+  queries: SqlQueries,
+  layout: TableLayout,
+): Promise<PlacedLayout> {
+  const declared = await dialect.declaredColumns(queries, layout.from);
+  const where = { table: layout.name };
+  if (declared.length === 0) throw new StoreUnfitError('There is no such table in the database.', where);
+  const found = <C extends KeyColumn | CellColumn>(column: C): Placed<C> => {
+    const match = declared.find(({ name }) => name === column.column);
+    if (!match) {
+      throw new StoreUnfitError('The table lacks a column that the definition names.', {
+        ...where,
+        column: 'attribute' in column ? column.attribute : column.name,
+      });
+    }
+    return { column, declared: match };
+  };
+  const key = layout.key.map(found);
+  const tenant = layout.tenant && found(layout.tenant);
+  const cells = layout.cells.map(found);
+  for (const part of tenant ? [...key, tenant] : key) {
+    const fault = dialect.keyFault(part);
+    if (fault) throw new StoreUnfitError(fault, { ...where, column: part.column.name });
+  }
+  for (const cell of cells) {
+    const fault = dialect.cellFault(cell);
+    if (fault) throw new StoreUnfitError(fault, { ...where, column: cell.column.attribute });
+  }
+  return {
+    dialect,
+    layout,
+    table: layout.from.map(dialect.quote).join('.'),
+    key,
+    tenant,
+    cells,
+    touched: declared.filter(({ isTouched }) => isTouched).map(({ name }) => dialect.quote(name)),
+  };
+}

@@ -1,0 +1,321 @@
+import { decodeHex, hex, isUint8Array, viewBytes } from '../../bytes.js';
+import { InvalidCursorError } from '../../errors.js';
+import type {
+  CellColumn,
+  Chunk,
+  ChunkOutcome,
+  KeyColumn,
+  Page,
+  PageRequest,
+  RecordEstimate,
+  RecordKey,
+  RecordStore,
+  RecordSwap,
+  StoredRecord,
+  TableLayout,
+} from '../../ports/record-store.js';
+import { countTables } from './census.js';
+import type { Dialect, Placed } from './dialect.js';
+import type { SqlExecutor, SqlQueries, SqlRow } from './executor.js';
+import { guarded } from './guarded.js';
+import { SqlJobs } from './jobs.js';
+import { type PlacedLayout, place } from './placed.js';
+
+/** Where the tables of jobs are. */
+export interface SqlRecordsOptions {
+  /** Where jobs keep their checkpoint; made when a rotation begins. With a schema: `'crm.cellseal_job'`. Default: `cellseal_job`. */
+  readonly jobTable?: string;
+  /** Where cells that could not be read are listed; made when a rotation begins. Default: `cellseal_quarantine`. */
+  readonly quarantineTable?: string;
+}
+
+/** What a chunk's work throws to have its transaction rolled back. */
+class RollBack extends Error {}
+
+/** Records over one dialect: the only statements that touch users' tables. */
+export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: SqlRecordsOptions): RecordStore {
+  const { jobTable = 'cellseal_job', quarantineTable = 'cellseal_quarantine' } = options;
+  const jobs = new SqlJobs(dialect, jobTable, quarantineTable);
+  const places = new Map<TableLayout, Promise<PlacedLayout>>();
+  /** What the database says of the columns; asked once. */
+  const placed = (layout: TableLayout): Promise<PlacedLayout> => {
+    const known = places.get(layout) ?? place(dialect, executor, layout);
+    places.set(layout, known);
+    known.catch(() => places.delete(layout)); // its own caller hears of it; the next one asks again
+    return known;
+  };
+  const guard = <T>(work: () => Promise<T>): Promise<T> => guarded(dialect, work);
+
+  return {
+    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
+
+    page: (layout, request) => guard(async () => readPage(executor, await placed(layout), request)),
+    reread: (layout, keys) => guard(async () => rereadRecords(executor, await placed(layout), keys)),
+    commit: (layout, chunk) =>
+      guard(async () => {
+        const table = await placed(layout);
+        await jobs.ensureTables(executor);
+        return commitChunk(executor, table, jobs, chunk);
+      }),
+
+    census: (layouts) =>
+      guard(async () => countTables(executor, dialect, await Promise.all(layouts.map(placed)))),
+    estimate: (layout) => guard(async () => estimateRecords(executor, await placed(layout))),
+
+    readJob: (id) => guard(() => jobs.read(executor, id)),
+    writeJob: (write) =>
+      guard(async () => {
+        await jobs.ensureTables(executor);
+        return executor.transaction(async (queries) => {
+          for (const statement of dialect.beginWriting) await queries.query(statement, []);
+          return jobs.write(queries, write);
+        });
+      }),
+    listQuarantine: (id) => guard(() => jobs.quarantined(executor, id)),
+  };
+}
+
+// ── Pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * One page in key order, in one statement, so that it sees one instant: as many records as the byte cap lets in, and
+ * whether there are more.
+ */
+async function readPage(
+  queries: SqlQueries,
+  placed: PlacedLayout,
+  { after, maxRecords, maxBytes }: PageRequest,
+): Promise<Page> {
+  const { dialect, table } = placed;
+  const order = keyColumns(placed);
+  const place = after === undefined ? [] : parseKey(placed, after);
+  const values: string[] = [];
+  const value = (column: number): string => {
+    values.push((place[column] as KeyPart)[1]);
+    return dialect.keyValue(dialect.parameter(values.length), placed.key[column] as Placed<KeyColumn>);
+  };
+  const where = after === undefined ? '' : ` WHERE ${dialect.isBehind(order, value)}`;
+  const bytes = placed.cells.map(
+    ({ column }) => `COALESCE(${dialect.byteLength(columnOf(placed, column))}, 0)`,
+  );
+  const sized = `SELECT ${[...recordColumns(placed), `${bytes.join(' + ')} AS bytes`, ...order.map((column, i) => `${column} AS o${i}`)].join(', ')} FROM ${table} t${where} ORDER BY ${order.join(', ')} LIMIT ${maxRecords + 1}`;
+  const window = `ORDER BY ${order.map((_, i) => `o${i}`).join(', ')}`;
+  const summed = `SELECT s.*, ROW_NUMBER() OVER (${window}) AS place, SUM(bytes) OVER (${window} ROWS UNBOUNDED PRECEDING) AS running, COUNT(*) OVER () AS total FROM (${sized}) s`;
+  const rows = await queries.query(
+    `SELECT ${recordNames(placed).join(', ')}, total FROM (${summed}) p WHERE place <= ${maxRecords} AND (place = 1 OR running <= ${Math.floor(maxBytes)}) ORDER BY place`,
+    values,
+  );
+  const records = rows.map((row) => storedRecord(placed, row));
+  const total = rows[0] ? Number(rows[0]['total']) : 0;
+  return { records, next: records.at(-1)?.key, done: records.length === total };
+}
+
+async function rereadRecords(
+  queries: SqlQueries,
+  placed: PlacedLayout,
+  keys: readonly RecordKey[],
+): Promise<StoredRecord[]> {
+  if (keys.length === 0) return [];
+  const { dialect } = placed;
+  const rows = keys.map((key, i) => ({ i, ...keyFields(placed, key) }));
+  const source = dialect.jsonRows(dialect.parameter(1), keyNames(placed));
+  const found = await queries.query(
+    `SELECT ${recordColumns(placed).join(', ')} FROM ${dialect.joinTo(placed.table, source, isKey(placed))} ORDER BY v.i`,
+    [JSON.stringify(rows)],
+  );
+  return found.map((row) => storedRecord(placed, row));
+}
+
+function recordColumns(placed: PlacedLayout): string[] {
+  const { dialect, key, tenant, cells } = placed;
+  return [
+    ...key.map((part, i) => `${dialect.selectKey(columnOf(placed, part.column), part)} AS k${i}`),
+    ...(tenant ? [`${dialect.selectKey(columnOf(placed, tenant.column), tenant)} AS tenant`] : []),
+    ...cells.map((cell, i) => `${dialect.selectCell(columnOf(placed, cell.column), cell)} AS c${i}`),
+  ];
+}
+
+function recordNames({ key, tenant, cells }: PlacedLayout): string[] {
+  return [...key.map((_, i) => `k${i}`), ...(tenant ? ['tenant'] : []), ...cells.map((_, i) => `c${i}`)];
+}
+
+function storedRecord(placed: PlacedLayout, row: SqlRow): StoredRecord {
+  const id = placed.key.map((_, i) => keyPart(viewBytes(row[`k${i}`])));
+  return {
+    key: JSON.stringify(id),
+    id: id.map(idValue),
+    ...(placed.tenant ? { tenant: tenantValue(viewBytes(row['tenant'])) } : {}),
+    cells: placed.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),
+  };
+}
+
+// ── Keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A key's part as a cursor has it: text, or bytes in hexadecimal. */
+type KeyPart = readonly [form: 't' | 'b', text: string];
+
+function keyPart(value: unknown): KeyPart {
+  return isUint8Array(value) ? ['b', hex(value)] : ['t', String(value)];
+}
+
+function idValue([form, text]: KeyPart): unknown {
+  return form === 'b' ? decodeHex(text) : text;
+}
+
+function tenantValue(value: unknown): unknown {
+  return value === null || value === undefined ? null : idValue(keyPart(value));
+}
+
+/** Cursors come from a job record, which may be damaged. */
+function parseKey({ layout }: PlacedLayout, text: string): readonly KeyPart[] {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    // not even JSON
+  }
+  const isSound = Array.isArray(parts) && parts.length === layout.key.length && parts.every(isKeyPart);
+  if (!isSound) throw new InvalidCursorError({ table: layout.name });
+  return parts as readonly KeyPart[];
+}
+
+function isKeyPart(part: unknown): part is KeyPart {
+  if (!Array.isArray(part) || part.length !== 2) return false;
+  const [form, text] = part as unknown[];
+  if (typeof text !== 'string' || text.includes('\0')) return false;
+  return form === 't' || (form === 'b' && /^([0-9a-f]{2})*$/.test(text));
+}
+
+function columnOf({ dialect }: PlacedLayout, { column }: KeyColumn | CellColumn): string {
+  return `t.${dialect.quote(column)}`;
+}
+
+function keyColumns(placed: PlacedLayout): string[] {
+  return placed.key.map(({ column }) => columnOf(placed, column));
+}
+
+function keyNames({ key }: PlacedLayout): string[] {
+  return key.map((_, i) => `k${i}`);
+}
+
+function keyFields(placed: PlacedLayout, key: RecordKey): Record<string, string> {
+  return Object.fromEntries(parseKey(placed, key).map(([, text], i) => [`k${i}`, text]));
+}
+
+/** The condition that brings a row of `v` and its record together. */
+function isKey(placed: PlacedLayout): string {
+  return placed.key
+    .map((part, i) => `${columnOf(placed, part.column)} = ${placed.dialect.keyValue(`v.k${i}`, part)}`)
+    .join(' AND ');
+}
+
+// ── Swaps ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+async function commitChunk(
+  executor: SqlExecutor,
+  placed: PlacedLayout,
+  jobs: SqlJobs,
+  { swaps, quarantine, job }: Chunk,
+): Promise<ChunkOutcome> {
+  try {
+    return await executor.transaction(async (queries) => {
+      for (const statement of placed.dialect.beginWriting) await queries.query(statement, []);
+      const swapped = await swapRecords(queries, placed, swaps);
+      const write = job(swapped);
+      if (!(await jobs.write(queries, write))) throw new RollBack();
+      await jobs.quarantine(queries, write.id, quarantine);
+      return { committed: true, swapped };
+    });
+  } catch (error) {
+    if (error instanceof RollBack) return { committed: false };
+    throw error;
+  }
+}
+
+/** Swaps with the same cells go together in one statement. */
+async function swapRecords(
+  queries: SqlQueries,
+  placed: PlacedLayout,
+  swaps: readonly RecordSwap[],
+): Promise<boolean[]> {
+  const swapped = swaps.map(() => false);
+  const groups = new Map<string, number[]>();
+  for (const [i, { cells }] of swaps.entries()) {
+    const name = cells.map(({ cell }) => cell).join();
+    groups.set(name, [...(groups.get(name) ?? []), i]);
+  }
+  for (const members of groups.values()) {
+    for (const i of await swapGroup(queries, placed, swaps, members)) swapped[i] = true;
+  }
+  return swapped;
+}
+
+/**
+ * First the records are locked that still hold the old bytes and that nobody else has locked: a rotation never waits
+ * for an application's lock, so no deadlock is ever solved at an application's cost. Then exactly those are updated.
+ */
+async function swapGroup(
+  queries: SqlQueries,
+  placed: PlacedLayout,
+  swaps: readonly RecordSwap[],
+  members: readonly number[],
+): Promise<readonly number[]> {
+  const { dialect, table } = placed;
+  const positions = (swaps[members[0] as number] as RecordSwap).cells.map(({ cell }) => cell);
+  const cells = positions.map((position) => placed.cells[position] as Placed<CellColumn>);
+  const rows = members.map((i) => {
+    const { key, cells } = swaps[i] as RecordSwap;
+    const old = cells.map((cell, c) => [`o${c}`, textOf(cell.old)] as const);
+    return { i, ...keyFields(placed, key), ...Object.fromEntries(old) };
+  });
+  const isUnchanged = cells.map((cell, c) =>
+    dialect.isSameCell(columnOf(placed, cell.column), `v.o${c}`, cell),
+  );
+  const source = dialect.jsonRows(dialect.parameter(1), [
+    ...keyNames(placed),
+    ...cells.map((_, c) => `o${c}`),
+  ]);
+  const locked = await queries.query(
+    `SELECT v.i AS i FROM ${dialect.joinTo(table, source, isKey(placed))} WHERE ${isUnchanged.join(' AND ')} ${dialect.lockWhatIsFree}`,
+    [JSON.stringify(rows)],
+  );
+  const free = [...new Set(locked.map((row) => Number(row['i'])))];
+  if (free.length === 0) return [];
+
+  const news = free.map((i) => {
+    const { key, cells } = swaps[i] as RecordSwap;
+    return {
+      i,
+      ...keyFields(placed, key),
+      ...Object.fromEntries(cells.map((cell, c) => [`n${c}`, textOf(cell.new)])),
+    };
+  });
+  const set = cells.map(
+    (cell, c) => [dialect.quote(cell.column.column), dialect.cellValue(`v.n${c}`, cell)] as const,
+  );
+  await queries.query(
+    dialect.update({
+      table,
+      rows: dialect.jsonRows(dialect.parameter(1), [...keyNames(placed), ...cells.map((_, c) => `n${c}`)]),
+      on: isKey(placed),
+      set: [...set, ...placed.touched.map((column) => [column, `t.${column}`] as const)],
+    }),
+    [JSON.stringify(news)],
+  );
+  return free;
+}
+
+/** As JSON can carry it. */
+function textOf(cell: RecordSwap['cells'][number]['old']): string {
+  return typeof cell === 'string' ? cell : hex(cell);
+}
+
+async function estimateRecords(
+  queries: SqlQueries,
+  { dialect, layout, table }: PlacedLayout,
+): Promise<RecordEstimate> {
+  const believed = await dialect.believedRecords(queries, layout.from);
+  if (believed !== undefined) return { records: believed, source: 'statistics' };
+  const [row] = await queries.query(`SELECT COUNT(*) AS records FROM ${table}`, []);
+  return { records: Number((row as SqlRow)['records']), source: 'count' };
+}
