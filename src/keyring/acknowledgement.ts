@@ -71,7 +71,9 @@ async function laggards(opened: OpenedKeyring, revision: number): Promise<readon
   return processes.filter(({ processId, revision: read, beat, maxStaleMs }) => {
     if (read >= revision || processIds.has(processId)) return false;
     const known = pulses.get(processId);
-    const pulse = known?.beat === beat ? known : { beat, sinceMs: nowMs };
+    // For an older revision it says nothing: the process may have read the keyring since.
+    const isSame = known?.beat === beat && known.read === read && known.revision >= revision;
+    const pulse = isSame ? known : { beat, read, revision, sinceMs: nowMs };
     pulses.set(processId, pulse);
     return maxStaleMs === undefined || nowMs - pulse.sinceMs <= maxStaleMs * CLOCK_MARGIN;
   });

@@ -78,7 +78,7 @@ export async function exportKeyring(keyring: Keyring, secret: NewSlot): Promise<
         previous: held.hash,
         slots: [slot],
         keys: rewrapped,
-        change: undefined,
+        change: held.document.change && { ...held.document.change, pages: [] },
       }),
     );
     for (const [name, page] of draft.pages) pages.set(name, page);

@@ -118,7 +118,7 @@ export class KeyDraft {
         next.push(reference);
         continue;
       }
-      replaced.push(reference.name);
+      if (!this.#lost.has(place)) replaced.push(reference.name); // a damaged page may yet be mended by hand
       next.push(...(await this.#newPages(after, reference.from)));
     }
     this.#replaced = replaced;

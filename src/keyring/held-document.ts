@@ -372,7 +372,7 @@ export class HeldDocument {
 /** A page that the document names, and that is not there although nobody has replaced it. */
 export function lostPage(): KeyringDamagedError {
   return new KeyringDamagedError(
-    'A page of keys that the document names is not in its store. restoreKey takes its keys from a copy.',
+    'A page of keys that the document names is not in its store. Bring it back; or else restoreKey with salvage takes its keys from a copy.',
   );
 }
 

@@ -31,6 +31,14 @@ const AGE_WARNING_SHARE = 0.9;
 /** A page that is gone means a newer document; who meets this many in a row has a damaged store. */
 const PAGE_TRIES = 5;
 
+/** How another process was when it was looked at: since when it has neither read nor beaten, for which wait. */
+interface Pulse {
+  readonly beat: number;
+  readonly read: number;
+  readonly revision: number;
+  readonly sinceMs: number;
+}
+
 /** A key's entry, with the document from which it was read: its root key unwraps it. */
 interface Found {
   readonly held: Held;
@@ -44,7 +52,7 @@ export class OpenedKeyring {
   readonly cellKeys: CellKeys;
   readonly usage: UsageMeter;
   /** What acknowledgement has seen of other processes; kept from one wait to the next. */
-  readonly pulses = new Map<string, { readonly beat: number; readonly sinceMs: number }>();
+  readonly pulses = new Map<string, Pulse>();
   /** The ids under which this process has written itself down. */
   readonly processIds = new Set<string>();
   readonly #reloads: ReloadQueue;

@@ -20,6 +20,8 @@ export interface RestoreKeyOptions extends UnlockSecret {
   readonly census?: Census;
   /** Keys to bring back, of any kind, and also those that were destroyed here: to name one undoes its shredding. */
   readonly keyIds?: readonly string[];
+  /** Makes pages of tenants' keys anew that the keyring's store has lost (`keyring-damaged` says so): with all keys that the archive has for these tenants, and their states there. What this archive lacks cannot be salvaged afterwards, so take the newest. Default: false. */
+  readonly salvage?: boolean;
 }
 
 /** What {@link restoreKey} has done. */
@@ -61,17 +63,21 @@ export async function listMissingKeys(keyring: Keyring, census: Census): Promise
  * in this keyring any more is taken from the archive and wrapped under this keyring's root key. They only decrypt.
  * No record is touched: rotate afterwards, as usual. Safe to repeat.
  *
- * Where pages of tenants' keys are lost from the keyring's store, all keys that the archive has for these tenants come
- * back with the state that they have there, and the pages are made anew.
+ * With `salvage`, pages of tenants' keys that are lost from the keyring's store are made anew: all keys that the archive
+ * has for these tenants come back, with the state that they have there; those of an archive under an older root key only
+ * decrypt.
  *
- * @throws DefinitionError if neither `census` nor `keyIds` is given.
+ * @throws DefinitionError if none of `census`, `keyIds` and `salvage` is given.
  * @throws WrongSecretError, KeyringDamagedError … about the archive, as `openKeyring` does; WrongKeyringError if it is another keyring's.
  * @throws KeyringConflictError if somebody else changed the keyring at the same moment: nothing was changed.
  */
 export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): Promise<RestoredKeys> {
-  const { archive, census, keyIds, ...secret } = options;
-  if (!census && !keyIds)
-    throw new DefinitionError('Say which keys are wanted: a census of what the cells need, or keyIds.');
+  const { archive, census, keyIds, salvage = false, ...secret } = options;
+  if (!census && !keyIds && !salvage) {
+    throw new DefinitionError(
+      'Say which keys are wanted: a census of what the cells need, keyIds, or salvage for pages that are lost.',
+    );
+  }
   slotType(secret);
   const opened = openedOf(keyring);
   const archived = await openArchive(opened, archive, secret);
@@ -81,42 +87,48 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
 
   let restored: readonly KeyEntry[] = [];
   let opening: ReadonlySet<string> = new Set();
-  await opened.newest.change('salvage', async ({ keyringId, keys, revision }, { isLost }) => {
-    const take = (entry: KeyEntry): Promise<KeyEntry> => {
-      const from = { root: archived.root, keyringId };
-      const rootRevision = rootRevisionOf(opened.slotId);
-      // A copy under an older root key may have leaked: what comes of it counts as older, too, and is never made active.
-      const latest = archived.rootRevision < rootRevision ? rootRevision - 1 : revision + 1;
-      const taken = { ...entry, addedIn: Math.min(entry.addedIn, latest) };
-      return rewrapKey(opened.environment, from, { root: opened.root, keyringId }, taken);
-    };
-    const next: KeyEntry[] = [];
-    const brought: KeyEntry[] = [];
-    for (const entry of keys) {
-      const keyId = keyIdOf(entry);
-      const candidate = candidates.get(keyId);
-      let kept = entry;
-      if (entry.state === 'suspended' && (hasCells(keyId) || isNamed(keyId))) kept = onlyDecrypting(entry);
-      if (entry.state === 'destroyed' && isNamed(keyId) && candidate?.wrapped)
-        kept = onlyDecrypting(await take(candidate));
-      if (kept !== entry) brought.push(kept);
-      next.push(kept);
-    }
-    const known = new Set(keys.map(keyIdOf));
-    for (const [keyId, candidate] of candidates) {
-      if (known.has(keyId) || !candidate.wrapped) continue;
-      const isOfLostPage = await isLost(candidate.tenant);
-      const isWanted = isNamed(keyId) || (candidate.kind === 'data' && hasCells(keyId));
-      if (!isOfLostPage && !isWanted) continue;
-      const taken = await take(candidate);
-      const entry = isOfLostPage ? taken : onlyDecrypting(taken);
-      brought.push(entry);
-      next.push(entry);
-    }
-    restored = brought;
-    opening = new Set(next.filter(({ state }) => KEY_STATES[state].opens).map(keyIdOf));
-    return brought.length === 0 ? undefined : { keys: next };
-  });
+  await opened.newest.change(
+    salvage ? 'salvage' : 'all',
+    async ({ keyringId, keys, revision }, { isLost }) => {
+      const take = (entry: KeyEntry): Promise<KeyEntry> => {
+        const from = { root: archived.root, keyringId };
+        const rootRevision = rootRevisionOf(opened.slotId);
+        // A copy under an older root key may have leaked: what comes of it counts as older, too, and is never made active.
+        const latest = archived.rootRevision < rootRevision ? rootRevision - 1 : revision + 1;
+        const taken = { ...entry, addedIn: Math.min(entry.addedIn, latest) };
+        return rewrapKey(opened.environment, from, { root: opened.root, keyringId }, taken);
+      };
+      const next: KeyEntry[] = [];
+      const brought: KeyEntry[] = [];
+      for (const entry of keys) {
+        const keyId = keyIdOf(entry);
+        const candidate = candidates.get(keyId);
+        let kept = entry;
+        if (entry.state === 'suspended' && (hasCells(keyId) || isNamed(keyId))) kept = onlyDecrypting(entry);
+        if (entry.state === 'destroyed' && isNamed(keyId) && candidate?.wrapped)
+          kept = onlyDecrypting(await take(candidate));
+        if (kept !== entry) brought.push(kept);
+        next.push(kept);
+      }
+      const known = new Set(keys.map(keyIdOf));
+      for (const [keyId, candidate] of candidates) {
+        if (known.has(keyId) || !candidate.wrapped) continue;
+        const isOfLostPage = await isLost(candidate.tenant);
+        const isWanted = isNamed(keyId) || (candidate.kind === 'data' && hasCells(keyId));
+        if (!isOfLostPage && !isWanted) continue;
+        const taken = await take(candidate);
+        // Under an older root key than the present one it may have leaked: it is not written with again.
+        const isTrusted = archived.rootRevision >= rootRevisionOf(opened.slotId);
+        const entry =
+          isOfLostPage && (isTrusted || !KEY_STATES[taken.state].opens) ? taken : onlyDecrypting(taken);
+        brought.push(entry);
+        next.push(entry);
+      }
+      restored = brought;
+      opening = new Set(next.filter(({ state }) => KEY_STATES[state].opens).map(keyIdOf));
+      return brought.length === 0 ? undefined : { keys: next };
+    },
+  );
 
   const missing = Object.entries(census?.cells ?? {}).filter(
     ([keyId, cells]) => cells > 0 && !opening.has(keyId),

@@ -268,7 +268,8 @@ describe('exportKeyring', () => {
     await changeKey(keyring, few(SECRETS.other));
     expect(payloadOf((await stored(world.keyrings)).document).change).not.toBeNull();
     const archive = keyringArchive(await exportKeyring(keyring, few(SECRET)));
-    expect(payloadOf((await stored(archive)).document).change).toBeNull();
+    const { revision, startedAt } = payloadOf((await stored(world.keyrings)).document).change;
+    expect(payloadOf((await stored(archive)).document).change).toEqual({ revision, startedAt }); // to be finished there
     const store = memoryKeyring();
     const imported = await importKeyring(store, archive, SECRET);
     expect(await keysOf(imported)).toEqual(await keysOf(keyring));

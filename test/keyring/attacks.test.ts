@@ -265,9 +265,28 @@ describe('a store that answers wrongly', () => {
     expect(await codeOf(changeKey(again, { passphrase: NEXT, iterations: ITERATIONS }))).toBe(
       'keyring-damaged',
     );
-    await restoreKey(again, { archive: exported, passphrase: NEXT, keyIds: [] });
+    await restoreKey(again, { archive: exported, passphrase: NEXT, salvage: true });
     for (const [tenant, ids] of before) expect(await idsOf(again, tenant), tenant).toEqual(ids);
     await changeKey(again, { passphrase: 'now it can be changed', iterations: ITERATIONS });
+  }, 60_000);
+
+  it('and has lost a page since the key was changed gets no replaced key back to write with', async () => {
+    const inner = memoryKeyring();
+    const lost = new Set<string>();
+    const read: typeof inner.pages.read = (name, most) =>
+      lost.has(name) ? undefined : inner.pages.read(name, most);
+    const store: KeyringStore = { ...inner, pages: { ...inner.pages, read } };
+    const keyring = await createKeyring(store, { passphrase: OLD, iterations: ITERATIONS });
+    await addTenants(keyring, TENANTS);
+    const archive = keyringArchive(await exportKeyring(keyring, { rawKey: RAW_KEY }));
+    await changeKey(keyring, { passphrase: NEXT, iterations: ITERATIONS });
+    for (const { name } of openedOf(keyring).document.pages) lost.add(name);
+    const again = await openKeyring(store, { passphrase: NEXT });
+    await restoreKey(again, { archive, rawKey: RAW_KEY, salvage: true });
+    for (const tenant of TENANTS.slice(0, 20)) {
+      const states = (await listTenantKeys(again, tenant)).map(({ state }) => state);
+      expect(states, tenant).toEqual(['deactivated', 'deactivated']);
+    }
   }, 60_000);
 
   it('is not given a keyring whose pages are damaged', async () => {

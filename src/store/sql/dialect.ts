@@ -44,6 +44,8 @@ export interface Dialect {
   parameter(place: number): string;
   /** The columns of a table; none where there is no such table. */
   declaredColumns(queries: SqlQueries, from: readonly string[]): Promise<readonly DeclaredColumn[]>;
+  /** Why records in this table cannot be swept; `undefined` where they can. */
+  tableFault(queries: SqlQueries, from: readonly string[]): Promise<string | undefined>;
   /** Why such a column cannot be a record id's or a tenant's; `undefined` where it can. */
   keyFault(key: Placed<KeyColumn>): string | undefined;
   /** Why such a column cannot hold these cells; `undefined` where it can. */
@@ -94,8 +96,10 @@ export interface Dialect {
   bytesValue(parameter: string): string;
   /** A name in a table of ours to select, as text. */
   selectName(sql: string): string;
-  /** Whether there is a table of ours. */
-  isTableThere(queries: SqlQueries, from: readonly string[]): Promise<boolean>;
+  /** Whether a statement failed because there is no such table. */
+  isTableMissing(error: unknown): boolean;
+  /** Whether text may hold U+0000. */
+  readonly hasNul: boolean;
   /** Whether text in a table of ours is a parameter's, to the letter. */
   isSameText(sql: string, parameter: string): string;
   /** Said first in a transaction that writes. */

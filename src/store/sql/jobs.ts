@@ -1,7 +1,7 @@
 import type { JobWrite, QuarantineEntry } from '../../ports/job-store.js';
 import type { Dialect, OwnColumn } from './dialect.js';
 import type { SqlExecutor, SqlQueries } from './executor.js';
-import { ensureTable } from './own-table.js';
+import { ensureTable, isTableThere } from './own-table.js';
 
 const JOB_COLUMNS: readonly OwnColumn[] = [
   { name: 'id', type: 'name' },
@@ -42,7 +42,7 @@ export class SqlJobs {
   }
 
   async read(executor: SqlExecutor, id: string): Promise<string | undefined> {
-    if (!this.#isThere && !(await this.#dialect.isTableThere(executor, this.#jobPath))) return undefined;
+    if (!this.#isThere && !(await isTableThere(executor, this.#dialect, this.#jobPath))) return undefined;
     const [row] = await executor.query(
       `SELECT record FROM ${this.#jobs} WHERE id = ${this.#dialect.parameter(1)}`,
       [id],
@@ -88,7 +88,7 @@ export class SqlJobs {
   }
 
   async quarantined(executor: SqlExecutor, id: string): Promise<readonly QuarantineEntry[]> {
-    if (!this.#isThere && !(await this.#dialect.isTableThere(executor, this.#quarantinePath))) return [];
+    if (!this.#isThere && !(await isTableThere(executor, this.#dialect, this.#quarantinePath))) return [];
     const rows = await executor.query(
       `SELECT tbl, record, attribute, code FROM ${this.#quarantine} WHERE ${this.#dialect.isSameText('job', this.#dialect.parameter(1))}`,
       [id],

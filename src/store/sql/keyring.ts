@@ -127,12 +127,13 @@ function pages(executor: SqlExecutor, dialect: Dialect, path: readonly string[])
         assertName(name);
         await table.ensure();
         const values = [parameter(1), bytesValue(parameter(2))];
-        await executor.query(
-          dialect.insertOrUpdate(table.name, 'name', ['name', 'page'], values, () => [
-            ['page', bytesValue(parameter(3))],
-          ]),
-          [name, hex(page), hex(page)],
-        );
+        const sql = dialect.insertOrUpdate(table.name, 'name', ['name', 'page'], values, () => [
+          ['page', bytesValue(parameter(3))],
+        ]);
+        await executor.transaction(async (queries) => {
+          for (const statement of dialect.beginWriting) await queries.query(statement, []);
+          await queries.query(sql, [name, hex(page), hex(page)]);
+        });
       }),
     remove: (names) =>
       guarded(dialect, async () => {

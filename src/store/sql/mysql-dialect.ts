@@ -53,6 +53,18 @@ export const MYSQL: Dialect = {
       };
     });
   },
+  async tableFault(queries, from) {
+    const [schema, table] = pathOf(from);
+    const [row] = await queries.query(
+      `SELECT engine AS engine, @@sql_mode AS mode FROM information_schema.tables WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
+      schema === undefined ? [table] : [schema, table],
+    );
+    if (textOf(row?.['engine']).toLowerCase() !== 'innodb')
+      return 'The table is not in InnoDB: nothing else here swaps and rolls back.';
+    if (textOf(row?.['mode']).includes('NO_BACKSLASH_ESCAPES'))
+      return 'The SQL mode NO_BACKSLASH_ESCAPES is set, under which drivers that escape values themselves do it wrong. Clear it for this connection.';
+    return undefined;
+  },
   keyFault: ({ column, declared }) =>
     KEY_TYPES[column.type]?.includes(bare(declared.type))
       ? undefined
@@ -131,14 +143,9 @@ export const MYSQL: Dialect = {
   },
   bytesValue: (parameter) => `UNHEX(${parameter})`,
   selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
-  async isTableThere(queries, from) {
-    const [schema, table] = pathOf(from);
-    const rows = await queries.query(
-      `SELECT 1 AS found FROM information_schema.tables WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
-      schema === undefined ? [table] : [schema, table],
-    );
-    return rows.length > 0;
-  },
+  // ER_NO_SUCH_TABLE
+  isTableMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1146,
+  hasNul: true,
   isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
   beginWriting: [],
   async believedRecords(queries, from) {

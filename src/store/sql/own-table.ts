@@ -9,12 +9,27 @@ export async function ensureTable(
   columns: readonly OwnColumn[],
   primaryKey?: string,
 ): Promise<void> {
-  if (await dialect.isTableThere(executor, path)) return;
+  if (await isTableThere(executor, dialect, path)) return;
   try {
     await executor.query(dialect.createTable(path.map(dialect.quote).join('.'), columns, primaryKey), []);
   } catch (error) {
     // PostgreSQL lets IF NOT EXISTS fail where two make a table at once.
-    if (!(await dialect.isTableThere(executor, path))) throw error;
+    if (!(await isTableThere(executor, dialect, path))) throw error;
+  }
+}
+
+/** By asking the table itself: who has lost the right to see it must not take it for one that is not there. */
+export async function isTableThere(
+  executor: SqlExecutor,
+  dialect: Dialect,
+  path: readonly string[],
+): Promise<boolean> {
+  try {
+    await executor.query(`SELECT 1 FROM ${path.map(dialect.quote).join('.')} LIMIT 0`, []);
+    return true;
+  } catch (error) {
+    if (dialect.isTableMissing(error)) return false;
+    throw error;
   }
 }
 
@@ -43,7 +58,7 @@ export class OwnTable {
 
   /** Whether there is something to read. */
   async isThere(): Promise<boolean> {
-    this.#isThere ||= await this.#dialect.isTableThere(this.#executor, this.#path);
+    this.#isThere ||= await isTableThere(this.#executor, this.#dialect, this.#path);
     return this.#isThere;
   }
 

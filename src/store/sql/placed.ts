@@ -24,6 +24,8 @@ export async function place(
   const declared = await dialect.declaredColumns(queries, layout.from);
   const where = { table: layout.name };
   if (declared.length === 0) throw new StoreUnfitError('There is no such table in the database.', where);
+  const unfit = await dialect.tableFault(queries, layout.from);
+  if (unfit) throw new StoreUnfitError(unfit, where);
   const found = <C extends KeyColumn | CellColumn>(column: C): Placed<C> => {
     const match = declared.find(({ name }) => name === column.column);
     if (!match) {

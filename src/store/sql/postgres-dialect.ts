@@ -9,7 +9,6 @@ import {
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
-import type { SqlQueries } from './executor.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -39,6 +38,14 @@ export const POSTGRES: Dialect = {
       [from.map(quoted).join('.')],
     );
     return rows.map((row): DeclaredColumn => ({ name: String(row['name']), type: String(row['type']) }));
+  },
+  async tableFault(queries, from) {
+    const [row] = await queries.query('SELECT row_security_active(to_regclass($1)) AS filtered', [
+      from.map(quoted).join('.'),
+    ]);
+    return row?.['filtered'] === true
+      ? 'Row-level security hides records of this table from this role, so a rotation would pass them over and a census would not count them. Use a role with BYPASSRLS, or the owner.'
+      : undefined;
   },
   keyFault: ({ column, declared }) =>
     KEY_TYPES[column.type]?.includes(declared.type)
@@ -90,15 +97,17 @@ export const POSTGRES: Dialect = {
   change: async (queries, sql, values) => (await queries.query(`${sql} RETURNING 1`, values)).length,
   bytesValue: (parameter) => `decode(${parameter}, 'hex')`,
   selectName: (sql) => sql,
-  async isTableThere(queries: SqlQueries, from: readonly string[]) {
-    const [row] = await queries.query('SELECT to_regclass($1) IS NOT NULL AS found', [
-      from.map(quoted).join('.'),
-    ]);
-    return row?.['found'] === true;
-  },
   isSameText: (sql, parameter) => `${sql} = ${parameter}`,
+  // UNDEFINED_TABLE
+  isTableMissing: (error) => (error as { code?: unknown } | null)?.code === '42P01',
+  hasNul: false,
   // Under REPEATABLE READ one conflict would end the whole chunk.
-  beginWriting: ['SET TRANSACTION ISOLATION LEVEL READ COMMITTED', "SET LOCAL lock_timeout = '5s'"],
+  beginWriting: [
+    'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
+    "SET LOCAL lock_timeout = '5s'",
+    // What is acknowledged must be there after a crash of the server.
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
+  ],
   async believedRecords(queries, from) {
     const [row] = await queries.query(
       'SELECT reltuples AS records FROM pg_class WHERE oid = to_regclass($1)',

@@ -1,5 +1,5 @@
 import { decodeHex, hex, isUint8Array, viewBytes } from '../../bytes.js';
-import { InvalidCursorError } from '../../errors.js';
+import { InvalidCursorError, StoreUnfitError } from '../../errors.js';
 import type {
   CellColumn,
   Chunk,
@@ -166,24 +166,30 @@ function tenantValue(value: unknown): unknown {
   return value === null || value === undefined ? null : idValue(keyPart(value));
 }
 
-/** Cursors come from a job record, which may be damaged. */
-function parseKey({ layout }: PlacedLayout, text: string): readonly KeyPart[] {
+/** Cursors come from a job record, which may be damaged: what the database would refuse is refused here. */
+function parseKey({ layout, key, dialect }: PlacedLayout, text: string): readonly KeyPart[] {
   let parts: unknown;
   try {
     parts = JSON.parse(text);
   } catch {
     // not even JSON
   }
-  const isSound = Array.isArray(parts) && parts.length === layout.key.length && parts.every(isKeyPart);
+  const isSound =
+    Array.isArray(parts) &&
+    parts.length === key.length &&
+    parts.every((part, i) => isKeyPart(part, key[i] as Placed<KeyColumn>, dialect.hasNul));
   if (!isSound) throw new InvalidCursorError({ table: layout.name });
   return parts as readonly KeyPart[];
 }
 
-function isKeyPart(part: unknown): part is KeyPart {
+function isKeyPart(part: unknown, { column, declared }: Placed<KeyColumn>, hasNul: boolean): part is KeyPart {
   if (!Array.isArray(part) || part.length !== 2) return false;
   const [form, text] = part as unknown[];
-  if (typeof text !== 'string' || text.includes('\0')) return false;
-  return form === 't' || (form === 'b' && /^([0-9a-f]{2})*$/.test(text));
+  if (typeof text !== 'string' || (!hasNul && text.includes('\0'))) return false;
+  if (form === 'b') return /^([0-9a-f]{2})*$/.test(text);
+  if (form !== 't') return false;
+  if (column.type === 'integer') return /^-?[0-9]{1,30}$/.test(text);
+  return declared.type !== 'uuid' || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
 function columnOf({ dialect }: PlacedLayout, { column }: KeyColumn | CellColumn): string {
@@ -302,6 +308,24 @@ async function swapGroup(
     }),
     [JSON.stringify(news)],
   );
+  // A column that is too narrow, or a trigger, may have made something else of it: then nothing of this chunk is kept.
+  const isWritten = cells.map((cell, c) =>
+    dialect.isSameCell(columnOf(placed, cell.column), `v.n${c}`, cell),
+  );
+  const fresh = dialect.jsonRows(dialect.parameter(1), [
+    ...keyNames(placed),
+    ...cells.map((_, c) => `n${c}`),
+  ]);
+  const written = await queries.query(
+    `SELECT v.i AS i FROM ${dialect.joinTo(table, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')}`,
+    [JSON.stringify(news)],
+  );
+  if (new Set(written.map((row) => Number(row['i']))).size !== free.length) {
+    throw new StoreUnfitError(
+      'A cell is not in the database as it was written: its column is too narrow, or a trigger changes it. Nothing was kept of this chunk.',
+      { table: placed.layout.name },
+    );
+  }
   return free;
 }
 
