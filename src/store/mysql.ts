@@ -9,6 +9,7 @@ import type { SqlExecutor, SqlQueries, SqlRow } from './sql/executor.js';
 import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
 import { MYSQL } from './sql/mysql-dialect.js';
 import { type SqlRecordsOptions, sqlRecords } from './sql/records.js';
+import { onConnection } from './sql/transactions.js';
 
 export type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
 export type { SqlKeyringOptions } from './sql/keyring.js';
@@ -67,12 +68,11 @@ export function mysql2Executor(pool: Mysql2Pool): SqlExecutor {
     ...over(pool),
     async transaction(work) {
       const client = await pool.getConnection();
-      return inTransaction(
-        (sql) => client.query(sql, []),
-        () => work(over(client)),
-        () => client.release(),
-        () => client.destroy(),
-      );
+      const connection = {
+        say: (sql: string) => client.query(sql, []),
+        end: (isBroken: boolean) => (isBroken ? client.destroy() : client.release()),
+      };
+      return onConnection(connection, () => work(over(client)));
     },
   };
 }
@@ -106,39 +106,13 @@ export function mariadbExecutor(pool: MariadbPool): SqlExecutor {
     ...over(pool),
     async transaction(work) {
       const client = await pool.getConnection();
-      return inTransaction(
-        (sql) => client.query(sql, []),
-        () => work(over(client)),
-        () => client.release(),
-        () => client.destroy(),
-      );
+      const connection = {
+        say: (sql: string) => client.query(sql, []),
+        end: (isBroken: boolean) => (isBroken ? client.destroy() : client.release()),
+      };
+      return onConnection(connection, () => work(over(client)));
     },
   };
-}
-
-async function inTransaction<T>(
-  say: (sql: string) => Promise<unknown>,
-  work: () => Promise<T>,
-  release: () => unknown,
-  destroy: () => void,
-): Promise<T> {
-  let isBroken = false;
-  try {
-    await say('START TRANSACTION');
-    try {
-      const result = await work();
-      await say('COMMIT');
-      return result;
-    } catch (error) {
-      await say('ROLLBACK').catch(() => {
-        isBroken = true; // not a connection to give back
-      });
-      throw error;
-    }
-  } finally {
-    if (isBroken) destroy();
-    else await release();
-  }
 }
 
 /** A statement without rows gives a summary. */

@@ -9,6 +9,7 @@ import type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.j
 import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
 import { POSTGRES } from './sql/postgres-dialect.js';
 import { type SqlRecordsOptions, sqlRecords } from './sql/records.js';
+import { onConnection } from './sql/transactions.js';
 
 export type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
 export type { SqlKeyringOptions } from './sql/keyring.js';
@@ -73,22 +74,11 @@ export function pgExecutor(pool: PgPool): SqlExecutor {
     ...over(pool),
     async transaction(work) {
       const client = await pool.connect();
-      let isBroken = false;
-      try {
-        await client.query('BEGIN', []);
-        try {
-          const result = await work(over(client));
-          await client.query('COMMIT', []);
-          return result;
-        } catch (error) {
-          await client.query('ROLLBACK', []).catch(() => {
-            isBroken = true; // not a connection to give back
-          });
-          throw error;
-        }
-      } finally {
-        client.release(isBroken);
-      }
+      const connection = {
+        say: (sql: string) => client.query(sql, []),
+        end: (isBroken: boolean) => client.release(isBroken),
+      };
+      return onConnection(connection, () => work(over(client)));
     },
   };
 }

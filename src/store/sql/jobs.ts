@@ -1,50 +1,39 @@
 import type { JobWrite, QuarantineEntry } from '../../ports/job-store.js';
 import type { Dialect, OwnColumn } from './dialect.js';
 import type { SqlExecutor, SqlQueries } from './executor.js';
-import { ensureTable, isTableThere } from './own-table.js';
+import { OwnTable } from './own-table.js';
 
-const JOB_COLUMNS: readonly OwnColumn[] = [
-  { name: 'id', type: 'name' },
-  { name: 'record', type: 'text' },
-];
-const QUARANTINE_KEY = ['job', 'tbl', 'record', 'attribute'];
-const QUARANTINE_COLUMNS: readonly OwnColumn[] = [
-  { name: 'job', type: 'text' },
-  { name: 'tbl', type: 'text' },
-  { name: 'record', type: 'text' },
-  { name: 'attribute', type: 'text' },
-  { name: 'code', type: 'text' },
-];
+const QUARANTINE_KEY = ['job', 'tbl', 'record', 'attribute'] as const;
+const QUARANTINE_COLUMNS = [...QUARANTINE_KEY, 'code'].map((name) => ({ name, type: 'text' as const }));
 
 /** The job records and what jobs have in quarantine, in two tables that are made with the first write. */
 export class SqlJobs {
+  readonly #executor: SqlExecutor;
   readonly #dialect: Dialect;
-  readonly #jobPath: readonly string[];
-  readonly #quarantinePath: readonly string[];
-  readonly #jobs: string;
-  readonly #quarantine: string;
-  #isThere = false;
+  readonly #jobs: OwnTable;
+  readonly #quarantine: OwnTable;
 
-  constructor(dialect: Dialect, jobTable: string, quarantineTable: string) {
+  constructor(executor: SqlExecutor, dialect: Dialect, jobTable: string, quarantineTable: string) {
+    this.#executor = executor;
     this.#dialect = dialect;
-    this.#jobPath = jobTable.split('.');
-    this.#quarantinePath = quarantineTable.split('.');
-    this.#jobs = this.#jobPath.map(dialect.quote).join('.');
-    this.#quarantine = this.#quarantinePath.map(dialect.quote).join('.');
+    const columns: readonly OwnColumn[] = [
+      { name: 'id', type: 'name' },
+      { name: 'record', type: 'text' },
+    ];
+    this.#jobs = new OwnTable(executor, dialect, jobTable.split('.'), columns, 'id');
+    this.#quarantine = new OwnTable(executor, dialect, quarantineTable.split('.'), QUARANTINE_COLUMNS);
   }
 
-  /** Outside every transaction: MySQL would commit it. */
-  async ensureTables(executor: SqlExecutor): Promise<void> {
-    if (this.#isThere) return;
-    await ensureTable(executor, this.#dialect, this.#jobPath, JOB_COLUMNS, 'id');
-    await ensureTable(executor, this.#dialect, this.#quarantinePath, QUARANTINE_COLUMNS);
-    this.#isThere = true;
+  /** Outside every transaction. */
+  async ensureTables(): Promise<void> {
+    await this.#jobs.ensure();
+    await this.#quarantine.ensure();
   }
 
-  async read(executor: SqlExecutor, id: string): Promise<string | undefined> {
-    if (!this.#isThere && !(await isTableThere(executor, this.#dialect, this.#jobPath))) return undefined;
-    const [row] = await executor.query(
-      `SELECT record FROM ${this.#jobs} WHERE id = ${this.#dialect.parameter(1)}`,
+  async read(id: string): Promise<string | undefined> {
+    if (!(await this.#jobs.isThere())) return undefined;
+    const [row] = await this.#executor.query(
+      `SELECT record FROM ${this.#jobs.name} WHERE id = ${this.#dialect.parameter(1)}`,
       [id],
     );
     return row === undefined ? undefined : String(row['record']);
@@ -54,23 +43,25 @@ export class SqlJobs {
   async write(queries: SqlQueries, { id, previous, next, forgetQuarantine }: JobWrite): Promise<boolean> {
     const { parameter, insertIfAbsent, isSameText } = this.#dialect;
     if (previous === undefined)
-      await queries.query(insertIfAbsent(this.#jobs, ['id', 'record'], [parameter(1), parameter(2)]), [
+      await queries.query(insertIfAbsent(this.#jobs.name, ['id', 'record'], [parameter(1), parameter(2)]), [
         id,
         next,
       ]);
     const [row] = await queries.query(
-      `SELECT record FROM ${this.#jobs} WHERE id = ${parameter(1)} FOR UPDATE`,
+      `SELECT record FROM ${this.#jobs.name} WHERE id = ${parameter(1)} FOR UPDATE`,
       [id],
     );
     if (row === undefined || String(row['record']) !== (previous ?? next)) return false;
     if (previous !== undefined) {
-      await queries.query(`UPDATE ${this.#jobs} SET record = ${parameter(1)} WHERE id = ${parameter(2)}`, [
-        next,
-        id,
-      ]);
+      await queries.query(
+        `UPDATE ${this.#jobs.name} SET record = ${parameter(1)} WHERE id = ${parameter(2)}`,
+        [next, id],
+      );
     }
     if (forgetQuarantine)
-      await queries.query(`DELETE FROM ${this.#quarantine} WHERE ${isSameText('job', parameter(1))}`, [id]);
+      await queries.query(`DELETE FROM ${this.#quarantine.name} WHERE ${isSameText('job', parameter(1))}`, [
+        id,
+      ]);
     return true;
   }
 
@@ -82,15 +73,18 @@ export class SqlJobs {
     const values = QUARANTINE_COLUMNS.map((_, i) => this.#dialect.parameter(i + 1));
     for (const { table, key, column, code } of entries) {
       const named = [id, table, key, column];
-      await queries.query(`DELETE FROM ${this.#quarantine} WHERE ${place.join(' AND ')}`, named);
-      await queries.query(`INSERT INTO ${this.#quarantine} VALUES (${values.join(', ')})`, [...named, code]);
+      await queries.query(`DELETE FROM ${this.#quarantine.name} WHERE ${place.join(' AND ')}`, named);
+      await queries.query(`INSERT INTO ${this.#quarantine.name} VALUES (${values.join(', ')})`, [
+        ...named,
+        code,
+      ]);
     }
   }
 
-  async quarantined(executor: SqlExecutor, id: string): Promise<readonly QuarantineEntry[]> {
-    if (!this.#isThere && !(await isTableThere(executor, this.#dialect, this.#quarantinePath))) return [];
-    const rows = await executor.query(
-      `SELECT tbl, record, attribute, code FROM ${this.#quarantine} WHERE ${this.#dialect.isSameText('job', this.#dialect.parameter(1))}`,
+  async quarantined(id: string): Promise<readonly QuarantineEntry[]> {
+    if (!(await this.#quarantine.isThere())) return [];
+    const rows = await this.#executor.query(
+      `SELECT tbl, record, attribute, code FROM ${this.#quarantine.name} WHERE ${this.#dialect.isSameText('job', this.#dialect.parameter(1))}`,
       [id],
     );
     return rows.map((row) => ({

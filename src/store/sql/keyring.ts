@@ -12,6 +12,7 @@ import type { Dialect } from './dialect.js';
 import type { SqlExecutor, SqlQueries, SqlRow } from './executor.js';
 import { guarded } from './guarded.js';
 import { OwnTable } from './own-table.js';
+import { writing } from './transactions.js';
 
 /** Where a keyring's tables are. */
 export interface SqlKeyringOptions {
@@ -42,11 +43,17 @@ function documents(
   path: readonly string[],
 ): Pick<Required<KeyringStore>, 'read' | 'write' | 'restore'> {
   const { parameter, bytesValue } = dialect;
-  const table = new OwnTable(executor, dialect, path, [
-    { name: 'only', type: 'integer' },
-    { name: 'revision', type: 'integer' },
-    { name: 'document', type: 'bytes' },
-  ]);
+  const table = new OwnTable(
+    executor,
+    dialect,
+    path,
+    [
+      { name: 'only', type: 'integer' },
+      { name: 'revision', type: 'integer' },
+      { name: 'document', type: 'bytes' },
+    ],
+    'only',
+  );
   const column = dialect.quote('only'); // a word of SQL's own
 
   const insert = async (queries: SqlQueries, { revision, document }: StoredKeyring): Promise<boolean> => {
@@ -59,13 +66,10 @@ function documents(
     const values = [String(revision), hex(document), String(revision - 1)];
     return (await dialect.change(queries, sql, values)) === 1;
   };
-  const writing = (work: (queries: SqlQueries) => Promise<boolean>): Promise<boolean> =>
+  const swap = (work: (queries: SqlQueries) => Promise<boolean>): Promise<boolean> =>
     guarded(dialect, async () => {
       await table.ensure();
-      return executor.transaction(async (queries) => {
-        for (const statement of dialect.beginWriting) await queries.query(statement, []);
-        return work(queries);
-      });
+      return writing(executor, dialect, work);
     });
 
   return {
@@ -82,10 +86,10 @@ function documents(
         return storedKeyring(row);
       }),
     write: (next) =>
-      writing((queries) => (next.revision === 1 ? insert(queries, next) : replace(queries, next))),
+      swap((queries) => (next.revision === 1 ? insert(queries, next) : replace(queries, next))),
     restore(next) {
       assertRevision(next.revision);
-      return writing((queries) => insert(queries, next));
+      return swap((queries) => insert(queries, next));
     },
   };
 }
@@ -104,10 +108,16 @@ function bytesOf(value: unknown): Bytes {
 /** One row a page. */
 function pages(executor: SqlExecutor, dialect: Dialect, path: readonly string[]): KeyringPages {
   const { parameter, bytesValue } = dialect;
-  const table = new OwnTable(executor, dialect, path, [
-    { name: 'name', type: 'name' },
-    { name: 'page', type: 'bytes' },
-  ]);
+  const table = new OwnTable(
+    executor,
+    dialect,
+    path,
+    [
+      { name: 'name', type: 'name' },
+      { name: 'page', type: 'bytes' },
+    ],
+    'name',
+  );
   return {
     read: (name, maxBytes) =>
       guarded(dialect, async () => {
@@ -130,10 +140,7 @@ function pages(executor: SqlExecutor, dialect: Dialect, path: readonly string[])
         const sql = dialect.insertOrUpdate(table.name, 'name', ['name', 'page'], values, () => [
           ['page', bytesValue(parameter(3))],
         ]);
-        await executor.transaction(async (queries) => {
-          for (const statement of dialect.beginWriting) await queries.query(statement, []);
-          await queries.query(sql, [name, hex(page), hex(page)]);
-        });
+        await writing(executor, dialect, (queries) => queries.query(sql, [name, hex(page), hex(page)]));
       }),
     remove: (names) =>
       guarded(dialect, async () => {
@@ -148,10 +155,16 @@ function pages(executor: SqlExecutor, dialect: Dialect, path: readonly string[])
 /** One row a process. */
 function processes(executor: SqlExecutor, dialect: Dialect, path: readonly string[]): ProcessRegistry {
   const { parameter } = dialect;
-  const table = new OwnTable(executor, dialect, path, [
-    { name: 'id', type: 'name' },
-    { name: 'entry', type: 'text' },
-  ]);
+  const table = new OwnTable(
+    executor,
+    dialect,
+    path,
+    [
+      { name: 'id', type: 'name' },
+      { name: 'entry', type: 'text' },
+    ],
+    'id',
+  );
   return {
     announce: (process) =>
       guarded(dialect, async () => {
@@ -185,10 +198,16 @@ function processes(executor: SqlExecutor, dialect: Dialect, path: readonly strin
 /** One row a key. */
 function usage(executor: SqlExecutor, dialect: Dialect, path: readonly string[]): UsageLog {
   const { parameter } = dialect;
-  const table = new OwnTable(executor, dialect, path, [
-    { name: 'key_id', type: 'name' },
-    { name: 'cells', type: 'integer' },
-  ]);
+  const table = new OwnTable(
+    executor,
+    dialect,
+    path,
+    [
+      { name: 'key_id', type: 'name' },
+      { name: 'cells', type: 'integer' },
+    ],
+    'key_id',
+  );
   return {
     add: (keyId, cells) =>
       guarded(dialect, async () => {

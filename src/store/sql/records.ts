@@ -20,6 +20,7 @@ import type { SqlExecutor, SqlQueries, SqlRow } from './executor.js';
 import { guarded } from './guarded.js';
 import { SqlJobs } from './jobs.js';
 import { type PlacedLayout, place } from './placed.js';
+import { writing } from './transactions.js';
 
 /** Where the tables of jobs are. */
 export interface SqlRecordsOptions {
@@ -35,7 +36,7 @@ class RollBack extends Error {}
 /** Records over one dialect: the only statements that touch users' tables. */
 export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: SqlRecordsOptions): RecordStore {
   const { jobTable = 'cellseal_job', quarantineTable = 'cellseal_quarantine' } = options;
-  const jobs = new SqlJobs(dialect, jobTable, quarantineTable);
+  const jobs = new SqlJobs(executor, dialect, jobTable, quarantineTable);
   const places = new Map<TableLayout, Promise<PlacedLayout>>();
   /** What the database says of the columns; asked once. */
   const placed = (layout: TableLayout): Promise<PlacedLayout> => {
@@ -54,7 +55,7 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
     commit: (layout, chunk) =>
       guard(async () => {
         const table = await placed(layout);
-        await jobs.ensureTables(executor);
+        await jobs.ensureTables();
         return commitChunk(executor, table, jobs, chunk);
       }),
 
@@ -62,16 +63,13 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
       guard(async () => countTables(executor, dialect, await Promise.all(layouts.map(placed)))),
     estimate: (layout) => guard(async () => estimateRecords(executor, await placed(layout))),
 
-    readJob: (id) => guard(() => jobs.read(executor, id)),
+    readJob: (id) => guard(() => jobs.read(id)),
     writeJob: (write) =>
       guard(async () => {
-        await jobs.ensureTables(executor);
-        return executor.transaction(async (queries) => {
-          for (const statement of dialect.beginWriting) await queries.query(statement, []);
-          return jobs.write(queries, write);
-        });
+        await jobs.ensureTables();
+        return writing(executor, dialect, (queries) => jobs.write(queries, write));
       }),
-    listQuarantine: (id) => guard(() => jobs.quarantined(executor, id)),
+    listQuarantine: (id) => guard(() => jobs.quarantined(id)),
   };
 }
 
@@ -224,8 +222,7 @@ async function commitChunk(
   { swaps, quarantine, job }: Chunk,
 ): Promise<ChunkOutcome> {
   try {
-    return await executor.transaction(async (queries) => {
-      for (const statement of placed.dialect.beginWriting) await queries.query(statement, []);
+    return await writing(executor, placed.dialect, async (queries) => {
       const swapped = await swapRecords(queries, placed, swaps);
       const write = job(swapped);
       if (!(await jobs.write(queries, write))) throw new RollBack();
