@@ -12,7 +12,7 @@ import type { CaseColumn, CaseRow, CaseTable, OpenRecordStore } from '../../src/
 import type { Declaration, Server } from './postgres-subject.js';
 
 /** In which all tables of these tests are made. */
-export const DATABASE = 'cellseal_test';
+export const DATABASE = process.env['CELLSEAL_TEST_SCHEMA'] ?? 'cellseal_test';
 
 const ADDRESS = { host: '127.0.0.1', user: 'root', charset: 'utf8mb4', connectionLimit: 5 };
 

@@ -17,9 +17,9 @@ for (const [place, { name: driver, executor }] of servers.entries()) {
 
   describe(`mysqlKeyring over ${driver}`, () => {
     const open = async () => {
-      await executor.query('DROP DATABASE IF EXISTS cellseal_vault', []);
-      await executor.query('CREATE DATABASE cellseal_vault', []);
-      const another = () => mysqlKeyring(executor, { table: 'cellseal_vault.Key ring' });
+      await executor.query(`DROP DATABASE IF EXISTS ${DATABASE}_vault`, []);
+      await executor.query(`CREATE DATABASE ${DATABASE}_vault`, []);
+      const another = () => mysqlKeyring(executor, { table: `${DATABASE}_vault.Key ring` });
       return { store: another(), another };
     };
     const cases = keyringStoreCases(open, { members: ['restore', 'pages', 'processes', 'usage'] });

@@ -11,7 +11,7 @@ import {
 import type { CaseColumn, CaseRow, CaseTable, OpenRecordStore } from '../../src/testing/conformance.js';
 
 /** In which all tables of these tests are made. */
-export const SCHEMA = 'cellseal_test';
+export const SCHEMA = process.env['CELLSEAL_TEST_SCHEMA'] ?? 'cellseal_test';
 
 const ADDRESS = { host: '127.0.0.1', user: 'root', database: 'test' };
 

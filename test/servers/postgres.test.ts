@@ -17,9 +17,9 @@ for (const [place, { name: driver, executor }] of servers.entries()) {
 
   describe(`postgresKeyring over ${driver}`, () => {
     const open = async () => {
-      await executor.query('DROP SCHEMA IF EXISTS cellseal_vault CASCADE', []);
-      await executor.query('CREATE SCHEMA cellseal_vault', []);
-      const another = () => postgresKeyring(executor, { table: 'cellseal_vault.Key ring' });
+      await executor.query(`DROP SCHEMA IF EXISTS ${SCHEMA}_vault CASCADE`, []);
+      await executor.query(`CREATE SCHEMA ${SCHEMA}_vault`, []);
+      const another = () => postgresKeyring(executor, { table: `${SCHEMA}_vault.Key ring` });
       return { store: another(), another };
     };
     const cases = keyringStoreCases(open, { members: ['restore', 'pages', 'processes', 'usage'] });
