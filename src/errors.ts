@@ -619,6 +619,15 @@ export class InvalidCursorError extends CellsealError {
   }
 }
 
+/** `invalid-partition`: a value that is no partition of this keyring and schema. Nothing was done. */
+export class InvalidPartitionError extends CellsealError {
+  override readonly code = 'invalid-partition';
+  /** @internal */
+  constructor(rule: string, where: Where = {}) {
+    super(rule, where);
+  }
+}
+
 /** `rotation-blocked`: the rotation stopped by itself. Nothing is lost; `reason` says what must be looked at first. */
 export class RotationBlockedError extends CellsealError {
   override readonly code = 'rotation-blocked';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openedOf } from '../../src/keyring/index.js';
-import { jobId } from '../../src/rotation/rotate.js';
+import { jobId } from '../../src/rotation/run.js';
 import { type World, contents, keysInUse, newKey, newWorld, reopened, rotateAll } from './support.js';
 
 /** Rotates one chunk, and gives the job record that it left. */
