@@ -225,7 +225,7 @@ class RotationRun {
       });
     };
     const outcome = await step(environment, 'chunk.commit', () =>
-      records.commit(layout, { swaps, quarantine, job }),
+      records.commit(layout, { id: this.#id, swaps, quarantine, job }),
     );
     if (!outcome.committed) throw new RotationSupersededError();
     this.#wrote();
