@@ -112,7 +112,7 @@ export interface Chunk {
    * It must be synchronous, so that a store may hold a transaction open around it. Without it nothing but swaps and
    * quarantine is written: who works on a part of a table keeps its place elsewhere.
    */
-  readonly job?: (swapped: readonly boolean[]) => JobWrite;
+  readonly job?: ((swapped: readonly boolean[]) => JobWrite) | undefined;
 }
 
 /** What became of a chunk. */

@@ -1,7 +1,7 @@
-import { environmentOf, type RecordsOptions } from './options.js';
 import { openedOf } from '../keyring/index.js';
-import { type PaceSettings, mergePace } from './pace.js';
 import { type RotationJob, shortReason } from './job.js';
+import { type RecordsOptions, environmentOf } from './options.js';
+import { type PaceSettings, mergePace } from './pace.js';
 import { changeJob } from './run.js';
 
 /** What {@link pauseRotation} takes. */
@@ -31,7 +31,9 @@ export async function pauseRotation(options: PauseOptions): Promise<boolean> {
 /** Takes a pause back: the next call of `rotate` goes on where the rotation stood. Returns whether there is a rotation under way. */
 export async function resumeRotation(options: RecordsOptions): Promise<boolean> {
   return isUnderWay(
-    await change(options, ({ state }) => (state === 'paused' ? { state: 'sweeping', reason: null } : undefined)),
+    await change(options, ({ state }) =>
+      state === 'paused' ? { state: 'sweeping', reason: null } : undefined,
+    ),
   );
 }
 

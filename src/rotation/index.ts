@@ -66,7 +66,13 @@ export function rotate(
   options: RotateOptions,
 ): AsyncGenerator<RotationProgress, void, undefined> {
   const { keyring, records, signal, observer, ...limits } = options;
-  return runRotation({ environment: environmentOf(options), opened: openedOf(keyring), schema, records, limits });
+  return runRotation({
+    environment: environmentOf(options),
+    opened: openedOf(keyring),
+    schema,
+    records,
+    limits,
+  });
 }
 
 /**

@@ -68,7 +68,10 @@ export class ChunkSize {
   #records: number;
   #msPerRecord: number | undefined;
 
-  constructor({ chunkRecords, chunkMs }: { chunkRecords?: number | undefined; chunkMs?: number | undefined }) {
+  constructor({
+    chunkRecords,
+    chunkMs,
+  }: { chunkRecords?: number | undefined; chunkMs?: number | undefined }) {
     this.#fixed = chunkMs === undefined ? chunkRecords : undefined;
     this.#targetMs = chunkMs ?? DEFAULT_CHUNK_MS;
     this.#records = chunkRecords ?? DEFAULT_CHUNK_RECORDS;
@@ -76,7 +79,8 @@ export class ChunkSize {
 
   /** How many records the next chunk has, at most: with a rate limit never more than a second's worth. */
   next({ recordsPerSecond }: PaceSettings): number {
-    const most = recordsPerSecond === undefined ? MAX_CHUNK_RECORDS : Math.max(1, Math.floor(recordsPerSecond));
+    const most =
+      recordsPerSecond === undefined ? MAX_CHUNK_RECORDS : Math.max(1, Math.floor(recordsPerSecond));
     return Math.min(this.#fixed ?? this.#records, most);
   }
 
@@ -93,7 +97,11 @@ export class ChunkSize {
 }
 
 /** How long to sleep after a chunk: what the pace wants, or what the rate wants if that is longer. */
-export function pauseAfter({ pace, recordsPerSecond }: PaceSettings, records: number, elapsedMs: number): number {
+export function pauseAfter(
+  { pace, recordsPerSecond }: PaceSettings,
+  records: number,
+  elapsedMs: number,
+): number {
   const ofRate = recordsPerSecond === undefined ? 0 : (records * 1000) / recordsPerSecond - elapsedMs;
   return Math.max(elapsedMs * PACES[pace], ofRate, 0);
 }

@@ -25,7 +25,7 @@ import type { Table } from '../table.js';
 import { isClosed, isCount } from './job.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import { ChunkSize, DEFAULT_PACE, type PaceSettings, mergePace, pauseAfter } from './pace.js';
-import { type SweepLimits, assertLimits } from './rotate.js';
+import { type SweepLimits, ask, assertLimits } from './rotate.js';
 import { jobId } from './run.js';
 
 /**
@@ -76,7 +76,9 @@ export async function planPartitions(
   const { keyringId } = openedOf(keyring).document;
   const planned: RotationPartition[] = [];
   for (const { name, layout } of schema.tables) {
-    const places = await step(environmentOf(), 'boundaries', () => records.boundaries(layout, partitionRecords));
+    const places = await step(environmentOf(), 'boundaries', () =>
+      records.boundaries(layout, partitionRecords),
+    );
     for (const [i, after] of [null, ...places].entries()) {
       const until = places[i] ?? null;
       planned.push({
@@ -97,7 +99,11 @@ export async function planPartitions(
 }
 
 /** What {@link rotatePartition} takes. */
-export interface RotatePartitionOptions extends RecordsOptions, StopOptions, SweepLimits, Partial<PaceSettings> {
+export interface RotatePartitionOptions
+  extends RecordsOptions,
+    StopOptions,
+    SweepLimits,
+    Partial<PaceSettings> {
   /** Given the partition after every chunk, once what it says is durable: keep it, and a machine that dies is followed by one that goes on there. What it throws ends the work, and is passed on. Default: nobody is. */
   readonly checkpoint?: (partition: RotationPartition) => MaybePromise<void>;
   /** Ends after the chunk in which this many milliseconds are over, with `done: false`: queues like short jobs. Default: not before the range is done. */
@@ -123,7 +129,7 @@ export async function rotatePartition(
   partition: unknown,
   options: RotatePartitionOptions,
 ): Promise<RotationPartition> {
-  const { keyring, records, checkpoint, throttle, maxMs = Number.POSITIVE_INFINITY } = options;
+  const { keyring, records, checkpoint, maxMs = Number.POSITIVE_INFINITY } = options;
   const { chunkBytes = DEFAULT_CHUNK_BYTES } = options;
   const environment = environmentOf(options);
   const opened = openedOf(keyring);
@@ -140,7 +146,7 @@ export async function rotatePartition(
   const startedMs = environment.clock.monotonicMs();
 
   while (!now.done) {
-    const answer = (await throttle?.()) ?? 'go';
+    const answer = await ask(options);
     if (answer === 'stop') break;
     if (answer === 'wait') {
       await environment.clock.sleep(WAIT_MS, environment.signal);
@@ -166,7 +172,8 @@ export async function rotatePartition(
     size.measure(swept, nowMs - chunkStartedMs);
     if (now.done || nowMs - startedMs >= maxMs) break;
     const pauseMs = pauseAfter(pace, swept, nowMs - chunkStartedMs);
-    const passMs = now.cursor === null ? Math.min(FIRST_PASS_PAUSE_MS * 4 ** (now.pass - 2), LONGEST_PASS_PAUSE_MS) : 0;
+    const passMs =
+      now.cursor === null ? Math.min(FIRST_PASS_PAUSE_MS * 4 ** (now.pass - 2), LONGEST_PASS_PAUSE_MS) : 0;
     const restMs = Math.max(pauseMs, passMs);
     if (restMs > 0) await environment.clock.sleep(restMs, environment.signal);
   }

@@ -1,6 +1,6 @@
 import { openedOf } from '../keyring/index.js';
 import { MAX_LOST_SWAPS } from '../limits.js';
-import type { CellPlace, QuarantineEntry } from '../ports/job-store.js';
+import type { CellAddress, QuarantineEntry } from '../ports/job-store.js';
 import type { RecordKey, RecordStore } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
 import { type RecordWork, rewriteRecord, step } from '../sweep/index.js';
@@ -27,7 +27,7 @@ export async function listQuarantine({
  * Returns how many of them are in quarantine.
  */
 export async function abandonQuarantined(
-  cells: readonly CellPlace[],
+  cells: readonly CellAddress[],
   { keyring, records, to = 'abandoned' }: RecordsOptions & { readonly to?: 'abandoned' | 'open' },
 ): Promise<number> {
   const id = jobId(openedOf(keyring));
@@ -70,7 +70,9 @@ export async function retryQuarantined(
         ({ key, column }) => batch.includes(key) && !refused.has(JSON.stringify([key, column])),
       );
       if (gone.length > 0)
-        settled += await step(environment, 'quarantine.settle', () => records.settleQuarantine(id, gone, 'gone'));
+        settled += await step(environment, 'quarantine.settle', () =>
+          records.settleQuarantine(id, gone, 'gone'),
+        );
     }
   }
   return { settled, refused: noted.length - settled };

@@ -7,7 +7,14 @@ import {
   MAX_CHUNK_RECORDS,
 } from '../limits.js';
 import { step, sweepPage } from '../sweep/index.js';
-import { ChunkSize, type PaceSettings, type Throttle, mergePace, pauseAfter } from './pace.js';
+import {
+  ChunkSize,
+  type PaceSettings,
+  type Throttle,
+  type ThrottleAnswer,
+  mergePace,
+  pauseAfter,
+} from './pace.js';
 import { type RotationProgress, Speed } from './progress.js';
 import { RotationRun, type RotationWorld } from './run.js';
 
@@ -59,7 +66,7 @@ export async function* runRotation(
   yield progress();
 
   while (run.job.state === 'sweeping') {
-    const answer = (await limits.throttle?.()) ?? 'go';
+    const answer = await ask(limits);
     if (answer !== 'go') {
       yield progress(true);
       if (answer === 'stop') return;
@@ -91,6 +98,11 @@ export async function* runRotation(
     await rest(context, run, isNextPass ? Math.max(pauseMs, passPauseMs(run.job.pass)) : pauseMs);
   }
   if (run.job.state === 'paused') yield progress();
+}
+
+/** What the throttle says, where there is one. */
+export async function ask({ throttle }: SweepLimits): Promise<ThrottleAnswer> {
+  return throttle ? throttle() : 'go';
 }
 
 /** Sleeps, and looks now and then whether somebody has paused the rotation. */

@@ -3,7 +3,14 @@ import { InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.j
 import type { OpenedKeyring } from '../keyring/index.js';
 import { DEFAULT_CONCURRENCY, MAX_COMMIT_RETRIES, MAX_LOST_SWAPS } from '../limits.js';
 import type { JobWrite, RefusedCell } from '../ports/job-store.js';
-import type { ChunkOutcome, Cursor, Page, RecordStore, RecordSwap, StoredRecord } from '../ports/record-store.js';
+import type {
+  ChunkOutcome,
+  Cursor,
+  Page,
+  RecordStore,
+  RecordSwap,
+  StoredRecord,
+} from '../ports/record-store.js';
 import type { Table } from '../table.js';
 import type { SweepCounters } from './counters.js';
 import { type RecordWork, rewriteRecord } from './rewrite.js';
@@ -203,20 +210,18 @@ class PageSweep {
       return ledger.offer(more, isSettled ? { page: this.#page, deferred: more.deferred ?? 0 } : undefined);
     };
     const chunk = { id: ledger.id, swaps, quarantine };
-    let outcome: ChunkOutcome;
-    try {
-      outcome = await step(
-        environment,
-        'chunk.commit',
-        () => records.commit(this.#definition.layout, ledger.isKept ? { ...chunk, job } : chunk),
-        isOnlyJob ? undefined : MAX_COMMIT_RETRIES,
-      );
-    } catch (error) {
-      // A connection that was lost after COMMIT was sent: what is stored decides.
-      const isKnown = error instanceof StoreBusyError || !ledger.isKept || environment.signal?.aborted;
-      if (isKnown || !offered || !(await isStored(ledger))) throw error;
-      outcome = { committed: true, swapped: offered.swapped };
-    }
+    const commit = async (): Promise<ChunkOutcome> => {
+      try {
+        return await records.commit(this.#definition.layout, ledger.isKept ? { ...chunk, job } : chunk);
+      } catch (error) {
+        // A connection that was lost after COMMIT was sent: what is stored decides.
+        const isKnown = error instanceof StoreBusyError || !ledger.isKept || environment.signal?.aborted;
+        if (isKnown || !offered || !(await isStored(ledger))) throw error;
+        return { committed: true, swapped: offered.swapped };
+      }
+    };
+    const retries = isOnlyJob ? undefined : MAX_COMMIT_RETRIES;
+    let outcome = await step(environment, 'chunk.commit', commit, retries);
     if (!outcome.committed) {
       if ((await ledger.inquire()) !== 'stored' || !offered) return undefined;
       outcome = { committed: true, swapped: offered.swapped };

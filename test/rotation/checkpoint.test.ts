@@ -70,7 +70,7 @@ describe('a job record', () => {
     const target = await newKey(world);
     await world.records.writeJob({ id, previous: world.records.readJob(id) as string, next: record });
     const [first] = await rotateAll(world);
-    expect(first?.began).toBe('fresh');
+    expect(first?.began).toBe('resumed');
     expect(await keysInUse(world)).toEqual([target]);
   });
 });

@@ -4,6 +4,7 @@ import type {
   QuarantineEntry,
   RecordStore,
   RecordSwap,
+  RefusedCell,
   StoredRecord,
   TableLayout,
 } from '../../src/rotation/index.js';
@@ -401,11 +402,8 @@ export const FAULTS: readonly Fault[] = [
             return swapped.slice(place - cells.length, place).every(Boolean);
           });
         };
-        const outcome = await sound.commit(layout, {
-          ...chunk,
-          swaps,
-          job: (swapped) => chunk.job(sums(swapped)),
-        });
+        const summed = withJob({ ...chunk, swaps }, (job) => (swapped) => job(sums(swapped)));
+        const outcome = await sound.commit(layout, summed);
         return outcome.committed ? { ...outcome, swapped: sums(outcome.swapped) } : outcome;
       },
     }),
@@ -425,13 +423,11 @@ export const FAULTS: readonly Fault[] = [
     name: 'answers only for the swaps that were made',
     caughtBy: 'from one answer for each swap in their order',
     plant: (sound) => ({
-      async commit(layout, chunk) {
-        const outcome = await sound.commit(layout, {
-          ...chunk,
-          job: (swapped) => chunk.job(swapped.filter(Boolean)),
-        });
-        return outcome;
-      },
+      commit: (layout, chunk) =>
+        sound.commit(
+          layout,
+          withJob(chunk, (job) => (swapped) => job(swapped.filter(Boolean))),
+        ),
     }),
   },
   {
@@ -440,8 +436,10 @@ export const FAULTS: readonly Fault[] = [
     plant: (sound) => ({
       async commit(layout, chunk) {
         const turned = (swapped: readonly boolean[]) => [...swapped].sort();
-        const job = (swapped: readonly boolean[]) => chunk.job(turned(swapped));
-        const outcome = await sound.commit(layout, { ...chunk, job });
+        const outcome = await sound.commit(
+          layout,
+          withJob(chunk, (job) => (swapped) => job(turned(swapped))),
+        );
         return outcome.committed ? { ...outcome, swapped: turned(outcome.swapped) } : outcome;
       },
     }),
@@ -451,11 +449,11 @@ export const FAULTS: readonly Fault[] = [
     caughtBy: 'the job record is made once a commit',
     plant: (sound) => ({
       commit(layout, chunk) {
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          chunk.job(swapped);
-          return chunk.job(swapped);
-        };
-        return sound.commit(layout, { ...chunk, job });
+        const twice = withJob(chunk, (job) => (swapped) => {
+          job(swapped);
+          return job(swapped);
+        });
+        return sound.commit(layout, twice);
       },
     }),
   },
@@ -467,7 +465,10 @@ export const FAULTS: readonly Fault[] = [
         const lost = await losing(sound, layout, chunk.swaps);
         await Promise.resolve();
         const swapped = lost.map((one) => !one);
-        const outcome = await sound.commit(layout, { ...chunk, swaps: [], job: () => chunk.job(swapped) });
+        const outcome = await sound.commit(
+          layout,
+          withJob({ ...chunk, swaps: [] }, (job) => () => job(swapped)),
+        );
         if (!outcome.committed) return outcome;
         const records = (await sound.page(layout, EVERYTHING)).records;
         for (const [i, { key, cells }] of chunk.swaps.entries()) {
@@ -487,11 +488,11 @@ export const FAULTS: readonly Fault[] = [
       async commit(layout, chunk) {
         const stored = new Map<string, string | undefined>();
         for (const id of ['job', 'none', 'swaps']) stored.set(id, await sound.readJob(id));
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          const write = chunk.job(swapped);
+        const anyway = withJob(chunk, (job) => (swapped) => {
+          const write = job(swapped);
           return { ...write, previous: stored.get(write.id) };
-        };
-        return sound.commit(layout, { ...chunk, job });
+        });
+        return sound.commit(layout, anyway);
       },
     }),
   },
@@ -538,11 +539,11 @@ export const FAULTS: readonly Fault[] = [
     caughtBy: 'swaps, quarantine and job record are written together',
     plant: (sound) => ({
       commit(layout, chunk) {
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          const write = chunk.job(swapped);
+        const standing = withJob(chunk, (job) => (swapped) => {
+          const write = job(swapped);
           return { ...write, next: write.previous ?? '' };
-        };
-        return sound.commit(layout, { ...chunk, job });
+        });
+        return sound.commit(layout, standing);
       },
     }),
   },
@@ -571,7 +572,7 @@ export const FAULTS: readonly Fault[] = [
       return {
         async commit(layout, chunk) {
           const outcome = await sound.commit(layout, chunk);
-          if (!outcome.committed) kept.push(...chunk.quarantine);
+          if (!outcome.committed) kept.push(...chunk.quarantine.map(opened));
           return outcome;
         },
         listQuarantine: async (id) => [...(await sound.listQuarantine(id)), ...kept],
@@ -585,7 +586,7 @@ export const FAULTS: readonly Fault[] = [
       const kept: QuarantineEntry[] = [];
       return {
         commit(layout, chunk) {
-          kept.push(...chunk.quarantine);
+          kept.push(...chunk.quarantine.map(opened));
           return sound.commit(layout, chunk);
         },
         listQuarantine: () => kept,
@@ -598,7 +599,7 @@ export const FAULTS: readonly Fault[] = [
     plant: (sound) => ({
       async commit(layout, chunk) {
         const held = await sound.listQuarantine('job');
-        const isNew = (entry: QuarantineEntry) =>
+        const isNew = (entry: RefusedCell) =>
           !held.some(({ key, column }) => key === entry.key && column === entry.column);
         return sound.commit(layout, { ...chunk, quarantine: chunk.quarantine.filter(isNew) });
       },
@@ -653,11 +654,11 @@ export const FAULTS: readonly Fault[] = [
     plant: (sound) => ({
       async commit(layout, chunk) {
         let write: JobWrite | undefined;
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          write = chunk.job(swapped);
+        const keeping = withJob(chunk, (job) => (swapped) => {
+          write = job(swapped);
           return { ...write, forgetQuarantine: false };
-        };
-        const outcome = await sound.commit(layout, { ...chunk, job });
+        });
+        const outcome = await sound.commit(layout, keeping);
         if (write?.forgetQuarantine) await sound.writeJob({ ...write, previous: write.next });
         return outcome;
       },
@@ -804,6 +805,16 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** The chunk with another job, if it has one. */
+function withJob(
+  chunk: Chunk,
+  changed: (job: NonNullable<Chunk['job']>) => NonNullable<Chunk['job']>,
+): Chunk {
+  return chunk.job ? { ...chunk, job: changed(chunk.job) } : chunk;
+}
+
+const opened = (cell: RefusedCell): QuarantineEntry => ({ ...cell, disposition: 'open' });
+
 /** For each swap, whether what it expects is not there. */
 async function losing(sound: MemoryRecords, layout: TableLayout, swaps: Chunk['swaps']): Promise<boolean[]> {
   const lost: boolean[] = [];
@@ -822,5 +833,5 @@ function spoiled({ key, cells }: RecordSwap): RecordSwap {
 async function swapAnyway(sound: MemoryRecords, layout: TableLayout, swaps: Chunk['swaps']): Promise<void> {
   const previous = await sound.readJob('anyway');
   const job = (): JobWrite => ({ id: 'anyway', previous, next: `${previous ?? ''}.` });
-  await sound.commit(layout, { swaps, quarantine: [], job });
+  await sound.commit(layout, { id: 'anyway', swaps, quarantine: [], job });
 }

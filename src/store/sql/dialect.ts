@@ -57,6 +57,8 @@ export interface Dialect {
   keyValue(text: string, key: Placed<KeyColumn>): string;
   /** The condition for everything behind a place in key order; `value(i)` binds the place's value for a column, at every call anew. */
   isBehind(columns: readonly string[], value: (column: number) => string): string;
+  /** The same for everything up to a place, itself included. */
+  isUpTo(columns: readonly string[], value: (column: number) => string): string;
 
   /** A cell to select: what can be a cell, and something short that is none in place of everything else. */
   selectCell(sql: string, cell: Placed<CellColumn>): string;
@@ -98,6 +100,10 @@ export interface Dialect {
   selectName(sql: string): string;
   /** Whether a statement failed because there is no such table. */
   isTableMissing(error: unknown): boolean;
+  /** The same for a column. */
+  isColumnMissing(error: unknown): boolean;
+  /** A digest without collisions of a parameter's text, as a name. */
+  digest(parameter: string): string;
   /** Whether text may hold U+0000. */
   readonly hasNul: boolean;
   /** Whether text in a table of ours is a parameter's, to the letter. */

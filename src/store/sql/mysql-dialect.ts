@@ -92,16 +92,8 @@ export const MYSQL: Dialect = {
     // In the column's own character set and collation, or its index could not be used.
     return `CONVERT(${text} USING ${declared.charset}) COLLATE ${declared.collation}`;
   },
-  // Row constructors are not looked up in an index here: the first column bounds the range.
-  isBehind(columns, value) {
-    if (columns.length === 1) return `${columns[0]} > ${value(0)}`;
-    const bound = `${columns[0]} >= ${value(0)}`;
-    const steps = columns.map((column, i) => {
-      const equal = columns.slice(0, i).map((before, j) => `${before} = ${value(j)}`);
-      return [...equal, `${column} > ${value(i)}`].join(' AND ');
-    });
-    return `${bound} AND ((${steps.join(') OR (')}))`;
-  },
+  isBehind: (columns, value) => beside(columns, ['>', '>'], value),
+  isUpTo: (columns, value) => beside(columns, ['<', '<='], value),
 
   selectCell: (sql, cell) =>
     isText(cell)
@@ -145,6 +137,9 @@ export const MYSQL: Dialect = {
   selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
   // ER_NO_SUCH_TABLE
   isTableMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1146,
+  // ER_BAD_FIELD_ERROR
+  isColumnMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1054,
+  digest: (parameter) => `SHA2(${parameter}, 256)`,
   hasNul: true,
   isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
   beginWriting: [],
@@ -164,6 +159,22 @@ export const MYSQL: Dialect = {
 const BELIEVABLE_RECORDS = 10_000;
 /** ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD (the record has changed since the snapshot). */
 const BUSY = [1205, 1213, 1020];
+
+/** Row constructors are not looked up in an index here: the first column bounds the range. */
+function beside(
+  columns: readonly string[],
+  [before, last]: readonly ['>', '>'] | readonly ['<', '<='],
+  value: (column: number) => string,
+): string {
+  if (columns.length === 1) return `${columns[0]} ${last} ${value(0)}`;
+  const bound = `${columns[0]} ${before}= ${value(0)}`;
+  const steps = columns.map((column, i) => {
+    const equal = columns.slice(0, i).map((other, j) => `${other} = ${value(j)}`);
+    const side = i === columns.length - 1 ? last : before;
+    return [...equal, `${column} ${side} ${value(i)}`].join(' AND ');
+  });
+  return `${bound} AND ((${steps.join(') OR (')}))`;
+}
 
 function isText({ column }: Placed<CellColumn>): boolean {
   return column.form === 'text';

@@ -17,6 +17,7 @@ export async function beforeCommit(subject: RecordStoreSubject) {
   const held = [entryOf('held', 'email', 'a')];
   await quarantineIn(store, 'job', held, { next: 'stored' });
   const chunk = {
+    id: 'job',
     swaps,
     quarantine: [entryOf(swaps[0]?.key as string, 'phone', 'b')],
     job: (): JobWrite => ({ id: 'job', previous: 'stored', next: 'next' }),

@@ -1,10 +1,10 @@
 import { StoreBusyError } from '../../index.js';
-import type { JobWrite, QuarantineEntry, RecordStore } from '../../rotation/index.js';
+import type { JobWrite, QuarantineEntry, RecordStore, RefusedCell } from '../../rotation/index.js';
 import { people } from './fixtures.js';
 import { must, mustEqual } from './looks.js';
 import type { StoreCase } from './subject.js';
 
-export const entryOf = (key: string, column: string, code: string): QuarantineEntry => ({
+export const entryOf = (key: string, column: string, code: string): RefusedCell => ({
   table: 'people',
   key,
   column,
@@ -12,26 +12,28 @@ export const entryOf = (key: string, column: string, code: string): QuarantineEn
 });
 
 const spellEntry = (entry: QuarantineEntry): string =>
-  JSON.stringify([entry.table, entry.key, entry.column, entry.code]);
+  JSON.stringify([entry.table, entry.key, entry.column, entry.code, entry.disposition]);
 
 export async function mustBeQuarantined(
   store: RecordStore,
   job: string,
-  entries: readonly QuarantineEntry[],
+  cells: readonly (RefusedCell & Partial<QuarantineEntry>)[],
 ): Promise<void> {
   const found = await store.listQuarantine(job);
-  mustEqual(found.map(spellEntry).sort(), entries.map(spellEntry).sort(), 'the quarantine');
+  const wanted = cells.map((cell): QuarantineEntry => ({ disposition: 'open', ...cell }));
+  mustEqual(found.map(spellEntry).sort(), wanted.map(spellEntry).sort(), 'the quarantine');
 }
 
 /** Writes a job record together with entries of its quarantine, and nothing else. */
 export async function quarantineIn(
   store: RecordStore,
   id: string,
-  quarantine: readonly QuarantineEntry[],
+  quarantine: readonly RefusedCell[],
   more: Partial<JobWrite> = {},
 ): Promise<boolean> {
   const previous = await store.readJob(id);
   const outcome = await store.commit(people.definition.layout, {
+    id,
     swaps: [],
     quarantine,
     job: () => ({ id, previous, next: `${previous ?? ''}.`, ...more }),

@@ -150,6 +150,7 @@ export async function commitSwaps(
 ): Promise<readonly boolean[]> {
   const previous = await store.readJob(job);
   const outcome = await store.commit(definition.layout, {
+    id: job,
     swaps,
     quarantine: [],
     job: () => ({ id: job, previous, next: `${previous ?? ''}.` }),
