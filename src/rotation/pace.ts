@@ -5,10 +5,11 @@ import type { MaybePromise } from '../maybe.js';
 /** How much a rotation leaves to others: after each chunk it sleeps as long as the chunk took (`gentle`), half as long (`steady`), or not at all (`full`). */
 export type Pace = 'gentle' | 'steady' | 'full';
 
-/** What of a rotation's speed is kept in its job record, and holds until it is changed. */
+/** How fast a rotation goes on. It stands in the job record, so it holds for every later call too, until it is changed. */
 export interface PaceSettings {
+  /** Default: what the job record says; `full` where it says nothing. */
   readonly pace: Pace;
-  /** `undefined`: no such limit. */
+  /** Records looked at per second, at most: a number over 0; `undefined` where it is named takes a limit away. Default: what the job record says; no limit where it says nothing. */
   readonly recordsPerSecond: number | undefined;
 }
 
@@ -42,9 +43,9 @@ export function decodePace(value: unknown): PaceSettings | undefined {
 /** What is set, over what held before. */
 export function mergePace(before: PaceSettings, change: Partial<PaceSettings>): PaceSettings {
   const { pace = before.pace } = change;
-  const recordsPerSecond = Object.hasOwn(change, 'recordsPerSecond')
-    ? change.recordsPerSecond
-    : before.recordsPerSecond;
+  // Named and undefined: no limit from now on.
+  const isNamed = Object.hasOwn(change, 'recordsPerSecond');
+  const recordsPerSecond = isNamed ? change.recordsPerSecond : before.recordsPerSecond;
   if (!isPace(pace) || !(recordsPerSecond === undefined || isRate(recordsPerSecond))) {
     throw new DefinitionError(
       "pace is 'gentle', 'steady' or 'full'; recordsPerSecond is a number over 0, or undefined for no limit.",

@@ -1,10 +1,9 @@
-import { DefinitionError, InvalidPartitionError, RotationBlockedError, StoreUnfitError } from '../errors.js';
+import { DefinitionError, InvalidPartitionError, RotationBlockedError } from '../errors.js';
 import { type OpenedKeyring, openedOf } from '../keyring/index.js';
 import {
   DEFAULT_CHUNK_BYTES,
   DEFAULT_PARTITION_RECORDS,
-  FIRST_PASS_PAUSE_MS,
-  LONGEST_PASS_PAUSE_MS,
+  JOB_LOOK_INTERVAL_MS,
   MAX_PASSES,
   MAX_QUARANTINED,
   MAX_QUARANTINED_SHARE,
@@ -25,8 +24,8 @@ import type { Table } from '../table.js';
 import { isClosed, isCount } from './job.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import { ChunkSize, DEFAULT_PACE, type PaceSettings, mergePace, pauseAfter } from './pace.js';
-import { type SweepLimits, ask, assertLimits } from './rotate.js';
-import { jobId } from './run.js';
+import { type SweepLimits, ask, assertSweepable, passPauseMs } from './rotate.js';
+import { type RotationWorld, jobId } from './run.js';
 
 /**
  * A range of a table's keys, and how far it was swept: plain JSON, to be sent to another machine and kept by a queue.
@@ -129,59 +128,61 @@ export async function rotatePartition(
   partition: unknown,
   options: RotatePartitionOptions,
 ): Promise<RotationPartition> {
-  const { keyring, records, checkpoint, maxMs = Number.POSITIVE_INFINITY } = options;
-  const { chunkBytes = DEFAULT_CHUNK_BYTES } = options;
-  const environment = environmentOf(options);
-  const opened = openedOf(keyring);
-  assertLimits(options);
-  if (!records.abilities.compareAndSwap) {
-    throw new StoreUnfitError(
-      'The store cannot compare and swap, so a rotation beside writers could lose their writes.',
-    );
-  }
-  const pace = mergePace(DEFAULT_PACE, paceOf(options));
-  const { definition, ...found } = parsePartition(partition, opened, schema);
-  let now = found.partition;
+  const { keyring, records } = options;
+  const world = { environment: environmentOf(options), opened: openedOf(keyring), schema, records };
+  return runPartition(world, partition, options);
+}
+
+/** The core of it: nothing in it reads a global. */
+export async function runPartition(
+  world: RotationWorld,
+  partition: unknown,
+  options: Omit<RotatePartitionOptions, keyof RecordsOptions>,
+): Promise<RotationPartition> {
+  const { environment, opened, schema, records } = world;
+  const { checkpoint, maxMs = Number.POSITIVE_INFINITY, maxQuarantined } = options;
+  assertSweepable(records, options);
+  const pace = mergePace(DEFAULT_PACE, options);
+  const parsed = parsePartition(partition, opened, schema);
   const size = new ChunkSize(options);
-  const startedMs = environment.clock.monotonicMs();
+  const { clock, signal } = environment;
+  const startedMs = clock.monotonicMs();
+  let now = parsed.partition;
 
   while (!now.done) {
     const answer = await ask(options);
     if (answer === 'stop') break;
     if (answer === 'wait') {
-      await environment.clock.sleep(WAIT_MS, environment.signal);
+      await clock.sleep(JOB_LOOK_INTERVAL_MS, signal);
       continue;
     }
-    const chunkStartedMs = environment.clock.monotonicMs();
+    const chunkStartedMs = clock.monotonicMs();
     await step(environment, 'keyring.refresh', () => opened.refresh());
-    const ledger = new Tally(jobId(opened));
+    const tally = new Tally(jobId(opened));
     const place = {
-      definition,
+      definition: parsed.definition,
       after: now.cursor ?? now.after ?? undefined,
       until: now.until ?? undefined,
       maxRecords: size.next(pace),
-      maxBytes: chunkBytes,
+      maxBytes: options.chunkBytes ?? DEFAULT_CHUNK_BYTES,
     };
-    const settled = await sweepPage({ environment, opened, records }, place, ledger, now.pass === 1);
+    const settled = await sweepPage(world, place, tally, now.pass === 1);
     if (!settled) continue; // a tally is changed by nobody
-    now = moved({ ...now, counters: addCounters(now.counters, ledger.counts) }, settled);
+    const isNextPass = settled.page.done && now.passDeferred + settled.deferred > 0;
+    now = moved({ ...now, counters: addCounters(now.counters, tally.counts) }, settled);
     await checkpoint?.(now);
-    assertSound(now, options.maxQuarantined);
-    const nowMs = environment.clock.monotonicMs();
+    assertSound(now, maxQuarantined);
+    const elapsedMs = clock.monotonicMs() - chunkStartedMs;
     const swept = settled.page.records.length;
-    size.measure(swept, nowMs - chunkStartedMs);
-    if (now.done || nowMs - startedMs >= maxMs) break;
-    const pauseMs = pauseAfter(pace, swept, nowMs - chunkStartedMs);
-    const passMs =
-      now.cursor === null ? Math.min(FIRST_PASS_PAUSE_MS * 4 ** (now.pass - 2), LONGEST_PASS_PAUSE_MS) : 0;
-    const restMs = Math.max(pauseMs, passMs);
-    if (restMs > 0) await environment.clock.sleep(restMs, environment.signal);
+    size.measure(swept, elapsedMs);
+    if (now.done || clock.monotonicMs() - startedMs >= maxMs) break;
+    const restMs = Math.max(pauseAfter(pace, swept, elapsedMs), isNextPass ? passPauseMs(now.pass) : 0);
+    if (restMs > 0) await clock.sleep(restMs, signal);
   }
   return now;
 }
 
 const FORMAT = 1;
-const WAIT_MS = 1_000;
 
 /** A ledger that keeps no record: it only counts what was committed. */
 class Tally implements Ledger {
@@ -204,8 +205,8 @@ class Tally implements Ledger {
     this.#offered = {};
   }
 
-  inquire(): Promise<'changed'> {
-    return Promise.resolve('changed');
+  inquire(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 }
 
@@ -257,11 +258,4 @@ function parsePartition(
   if (!definition)
     throw new InvalidPartitionError('Its table is not in the schema. Plan with the schema that is in use.');
   return { partition, definition };
-}
-
-function paceOf({ pace, recordsPerSecond }: Partial<PaceSettings>): Partial<PaceSettings> {
-  return {
-    ...(pace === undefined ? {} : { pace }),
-    ...(recordsPerSecond === undefined ? {} : { recordsPerSecond }),
-  };
 }

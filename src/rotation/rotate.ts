@@ -6,15 +6,9 @@ import {
   LONGEST_PASS_PAUSE_MS,
   MAX_CHUNK_RECORDS,
 } from '../limits.js';
+import type { RecordStore } from '../ports/record-store.js';
 import { step, sweepPage } from '../sweep/index.js';
-import {
-  ChunkSize,
-  type PaceSettings,
-  type Throttle,
-  type ThrottleAnswer,
-  mergePace,
-  pauseAfter,
-} from './pace.js';
+import { ChunkSize, type PaceSettings, type Throttle, type ThrottleAnswer, pauseAfter } from './pace.js';
 import { type RotationProgress, Speed } from './progress.js';
 import { RotationRun, type RotationWorld } from './run.js';
 
@@ -52,7 +46,7 @@ export async function* runRotation(
 ): AsyncGenerator<RotationProgress, void, undefined> {
   const { environment, opened, schema, records, limits } = context;
   const { chunkBytes = DEFAULT_CHUNK_BYTES, maxQuarantined } = limits;
-  assertFit(context);
+  assertSweepable(records, limits);
   const run = new RotationRun(context);
   const size = new ChunkSize(limits);
   await step(environment, 'keyring.refresh', () => opened.refresh());
@@ -117,36 +111,25 @@ async function rest({ environment }: RotationContext, run: RotationRun, ms: numb
 }
 
 /** Who has locked or changed a record five times over is given time. */
-function passPauseMs(pass: number): number {
+export function passPauseMs(pass: number): number {
   return Math.min(FIRST_PASS_PAUSE_MS * 4 ** (pass - 2), LONGEST_PASS_PAUSE_MS);
 }
 
-function assertFit({ records, limits }: RotationContext): void {
+/** Refuses what cannot be swept safely: a store without compare-and-swap, and limits that bound nothing. */
+export function assertSweepable(
+  records: RecordStore,
+  limits: Omit<RotationLimits, keyof PaceSettings>,
+): void {
   if (!records.abilities.compareAndSwap) {
     throw new StoreUnfitError(
       'The store cannot compare and swap, so a rotation beside writers could lose their writes.',
     );
   }
-  assertLimits(limits);
-  const { maxQuarantined = 0 } = limits;
-  if (!(maxQuarantined >= 0)) throw new DefinitionError('maxQuarantined is at least 0.');
-  mergePace({ pace: 'full', recordsPerSecond: undefined }, paceOf(limits));
-}
-
-/** Throws `DefinitionError` for what bounds nothing. */
-export function assertLimits({ chunkRecords = 1, chunkBytes = 1, chunkMs = 1 }: SweepLimits): void {
+  const { chunkRecords = 1, chunkBytes = 1, chunkMs = 1, maxQuarantined = 0 } = limits;
   const isSound = Number.isInteger(chunkRecords) && chunkRecords >= 1 && chunkRecords <= MAX_CHUNK_RECORDS;
-  if (!isSound || !(chunkBytes >= 1) || !(chunkMs >= 1)) {
+  if (!isSound || !(chunkBytes >= 1) || !(chunkMs >= 1) || !(maxQuarantined >= 0)) {
     throw new DefinitionError(
-      'chunkRecords is a whole number from 1 to 10,000, chunkBytes and chunkMs are at least 1.',
+      'chunkRecords is a whole number from 1 to 10,000, chunkBytes and chunkMs are at least 1, maxQuarantined is at least 0.',
     );
   }
-}
-
-/** What of the limits is kept in the job record. */
-function paceOf(limits: RotationLimits): Partial<PaceSettings> {
-  return {
-    ...(limits.pace === undefined ? {} : { pace: limits.pace }),
-    ...(Object.hasOwn(limits, 'recordsPerSecond') ? { recordsPerSecond: limits.recordsPerSecond } : {}),
-  };
 }

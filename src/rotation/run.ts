@@ -55,7 +55,8 @@ export class RotationRun implements Ledger {
   readonly isKept = true;
   /** The job record as it is stored, to swap on. */
   #stored: string | undefined;
-  #offered: { readonly job: RotationJob; readonly text: string } | undefined;
+  /** Job records that were offered since the last one was stored: any of them may be. */
+  readonly #offers = new Map<JobWrite, RotationJob>();
   /** The keyring's revision at the last look at what is active. */
   #revision: number | undefined;
   /** Cells that an operator has given up: they are refused again, and stop nothing. */
@@ -111,36 +112,31 @@ export class RotationRun implements Ledger {
     this.#revision = revision;
   }
 
-  /** Looks whether somebody has changed pace or state, or has taken over. */
-  async look(): Promise<void> {
-    await this.inquire();
-  }
-
   offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite {
     const counters = addCounters(this.job.counters, counts);
     return this.#next({ ...(settled ? this.#after(settled) : {}), counters });
   }
 
-  accept(): void {
-    if (!this.#offered) return;
-    this.job = this.#offered.job;
-    this.#stored = this.#offered.text;
-    this.#offered = undefined;
+  accept(offer: JobWrite): void {
+    this.job = this.#offers.get(offer) as RotationJob;
+    this.#stored = offer.next;
+    this.#offers.clear();
   }
 
-  async inquire(): Promise<'stored' | 'changed'> {
+  async inquire(): Promise<JobWrite | undefined> {
     const { environment, records } = this.#world;
     const text = await step(environment, 'job.read', () => records.readJob(this.id));
-    if (text !== undefined && text === this.#offered?.text) return 'stored';
+    const stored = [...this.#offers.keys()].find(({ next }) => next === text);
+    if (stored) return stored;
     const now = decodeJob(text);
     const isOurs = now?.run === this.#run && now.scope === this.job.scope;
     if (!now || !isOurs || now.state === 'swept' || now.state === 'blocked')
       throw new RotationSupersededError();
     // Nobody else moves the place or counts: only what an operator may set is taken over.
     this.#stored = text;
-    this.#offered = undefined;
+    this.#offers.clear();
     this.job = { ...this.job, revision: now.revision, state: now.state, reason: now.reason, pace: now.pace };
-    return 'changed';
+    return undefined;
   }
 
   /** Stops where going on would do more harm than good; the job is left so that the next run begins at the beginning. */
@@ -173,10 +169,10 @@ export class RotationRun implements Ledger {
     const { environment, records } = this.#world;
     for (;;) {
       const write = this.#next(changes, forgetQuarantine);
-      if (await step(environment, 'job.write', () => records.writeJob(write))) break;
-      if ((await this.inquire()) === 'stored') break;
+      const isWritten = await step(environment, 'job.write', () => records.writeJob(write));
+      const stored = isWritten ? write : await this.inquire();
+      if (stored) return this.accept(stored);
     }
-    this.accept();
   }
 
   /** The next job record, to be swapped with the one that is stored. It counts once {@link accept} says that it was. */
@@ -187,9 +183,9 @@ export class RotationRun implements Ledger {
       revision: this.job.revision + 1,
       updatedAtMs: this.#world.environment.clock.wallMs(),
     };
-    const text = encodeJob(job);
-    this.#offered = { job, text };
-    return { id: this.id, previous: this.#stored, next: text, forgetQuarantine };
+    const write = { id: this.id, previous: this.#stored, next: encodeJob(job), forgetQuarantine };
+    this.#offers.set(write, job);
+    return write;
   }
 }
 

@@ -49,13 +49,13 @@ export interface Ledger {
   readonly isKept: boolean;
   /** What is written with the next commit; `settled` where it is the page's last. */
   offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite;
-  /** What was offered last is committed. */
-  accept(): void;
+  /** An offer was committed. */
+  accept(offer: JobWrite): void;
   /**
-   * A commit was refused, or nobody knows what became of it: says whether what was offered is stored after all,
-   * or somebody else has written, so that the page is to be looked at again. Throws where the sweep is not ours any more.
+   * A commit was refused, or nobody knows what became of it: gives the offer that is stored after all. `undefined` where
+   * somebody else has written, so that the page is to be looked at again. Throws where the sweep is not ours any more.
    */
-  inquire(): Promise<'stored' | 'changed'>;
+  inquire(): Promise<JobWrite | undefined>;
 }
 
 /**
@@ -203,41 +203,44 @@ class PageSweep {
   ): Promise<{ swapped: readonly boolean[]; isSettled: boolean } | undefined> {
     const { environment, records } = this.#context;
     const ledger = this.#ledger;
-    let offered: { swapped: readonly boolean[]; isSettled: boolean } | undefined;
+    const offers = new Map<JobWrite, { swapped: readonly boolean[]; isSettled: boolean }>();
     const job = (swapped: readonly boolean[]): JobWrite => {
       const { more, isSettled } = counts(swapped);
-      offered = { swapped, isSettled };
-      return ledger.offer(more, isSettled ? { page: this.#page, deferred: more.deferred ?? 0 } : undefined);
+      const settled = isSettled ? { page: this.#page, deferred: more.deferred ?? 0 } : undefined;
+      const offer = ledger.offer(more, settled);
+      offers.set(offer, { swapped, isSettled });
+      newest = offer;
+      return offer;
     };
+    let newest: JobWrite | undefined;
     const chunk = { id: ledger.id, swaps, quarantine };
     const commit = async (): Promise<ChunkOutcome> => {
       try {
         return await records.commit(this.#definition.layout, ledger.isKept ? { ...chunk, job } : chunk);
       } catch (error) {
         // A connection that was lost after COMMIT was sent: what is stored decides.
-        const isKnown = error instanceof StoreBusyError || !ledger.isKept || environment.signal?.aborted;
-        if (isKnown || !offered || !(await isStored(ledger))) throw error;
-        return { committed: true, swapped: offered.swapped };
+        const isKnown = error instanceof StoreBusyError || offers.size === 0 || environment.signal?.aborted;
+        if (isKnown || !(await storedOffer(ledger))) throw error;
+        return { committed: false };
       }
     };
     const retries = isOnlyJob ? undefined : MAX_COMMIT_RETRIES;
-    let outcome = await step(environment, 'chunk.commit', commit, retries);
-    if (!outcome.committed) {
-      if ((await ledger.inquire()) !== 'stored' || !offered) return undefined;
-      outcome = { committed: true, swapped: offered.swapped };
-    }
-    if (!ledger.isKept) job(outcome.swapped);
-    ledger.accept();
-    return { swapped: outcome.swapped, isSettled: offered?.isSettled ?? false };
+    const outcome = await step(environment, 'chunk.commit', commit, retries);
+    if (outcome.committed && !ledger.isKept) job(outcome.swapped);
+    const offer = outcome.committed ? newest : await ledger.inquire();
+    const offered = offer && offers.get(offer);
+    if (!offer || !offered) return undefined;
+    ledger.accept(offer);
+    return offered;
   }
 }
 
-/** Whether what was offered is stored; where that cannot be asked, the error that came first is the one to tell. */
-async function isStored(ledger: Ledger): Promise<boolean> {
+/** The offer that is stored; where that cannot be asked, the error that came first is the one to tell. */
+async function storedOffer(ledger: Ledger): Promise<JobWrite | undefined> {
   try {
-    return (await ledger.inquire()) === 'stored';
+    return await ledger.inquire();
   } catch {
-    return false;
+    return undefined;
   }
 }
 
