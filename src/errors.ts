@@ -564,7 +564,7 @@ export class NoActiveKeyError extends CellsealError {
   }
 }
 
-/** `key-in-use`: cells depend on the key, so it is not suspended. */
+/** `key-in-use`: cells depend on the key, so it is neither suspended, nor destroyed, nor withdrawn. */
 export class KeyInUseError extends CellsealError {
   override readonly code = 'key-in-use';
   /** Cells under the key, as the census counted them. */
@@ -572,12 +572,25 @@ export class KeyInUseError extends CellsealError {
   /** @internal */
   constructor(cells: number, where: Where = {}) {
     super(
-      'Cells still depend on this key, so it was not suspended. Rotate, look at what was quarantined, and count again.',
+      'Cells still depend on this key, so nothing was done to it. Rotate, look at what was quarantined, and count again.',
       {
         ...where,
         cells,
       },
     );
+  }
+}
+
+/** `hold`: it is too early. A key is suspended when it has been empty for long enough, and destroyed when its delay is over. */
+export class HoldError extends CellsealError {
+  override readonly code = 'hold';
+  /** The key. */
+  declare readonly keyId: string;
+  /** The first moment at which it can succeed, ISO 8601. */
+  declare readonly until: string;
+  /** @internal */
+  constructor(rule: string, keyId: string, until: string) {
+    super(rule, { keyId, until });
   }
 }
 

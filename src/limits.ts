@@ -85,6 +85,14 @@ export const DEFAULT_ACKNOWLEDGEMENT_MS = 60_000;
 /** What a process writes down of itself. */
 export const MAX_PROCESS_ENTRY_CHARACTERS = KIB;
 
+/** Between the two counts that a key is suspended after: longer than a process is ever frozen. A policy may say otherwise. */
+export const DEFAULT_HOLD_MS = 24 * 3_600_000;
+export const MAX_HOLD_MS = 365 * 24 * 3_600_000;
+/** Between scheduling a key's destruction and destroying it: at least as long as backups are kept. */
+export const DEFAULT_DESTROY_DELAY_MS = 30 * 24 * 3_600_000;
+export const MIN_DESTROY_DELAY_MS = 24 * 3_600_000;
+export const MAX_DESTROY_DELAY_MS = 3_650 * 24 * 3_600_000;
+
 /** Records encrypted or decrypted side by side by the functions that take many. */
 export const DEFAULT_CONCURRENCY = 32;
 export const MAX_CONCURRENCY = 1_024;
