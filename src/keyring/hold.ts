@@ -4,6 +4,7 @@ import { type Census, assertCurrentCensus } from './census.js';
 import type { KeyringDocument } from './document.js';
 import type { KeyEntry } from './key-entry.js';
 import { keyIdOf } from './keys.js';
+import type { KeyringPolicy } from './policy.js';
 import { roleOf } from './roster.js';
 
 /** How long a key must have been empty before it is suspended. */
@@ -46,17 +47,24 @@ export function assertAbandoned(abandon: Abandoned): void {
     throw new DefinitionError('Cells to abandon are given as a number, counted exactly.');
 }
 
+/** How long a key must have been empty; `undefined` where one count is enough. Throws as {@link assertHoldChoice} does. */
+export function holdOf(policy: KeyringPolicy, choice: HoldChoice): number | undefined {
+  assertHoldChoice(choice);
+  const { holdMs = policy.holdMs ?? DEFAULT_HOLD_MS, withoutHold } = choice;
+  return withoutHold ? undefined : holdMs;
+}
+
 /** Throws `CensusStaleError` and `NotAcknowledgedError` where the census proves nothing about this document. */
 export function proofOf(
   { keyringId, revision, policy, keys }: KeyringDocument,
   census: Census,
-  { holdMs = policy.holdMs ?? DEFAULT_HOLD_MS, withoutHold }: HoldChoice,
+  choice: HoldChoice,
   abandon: Abandoned,
 ): EmptinessProof {
   return {
     census,
     countedAtMs: assertCurrentCensus(census, keyringId, revision),
-    holdMs: withoutHold ? undefined : holdMs,
+    holdMs: holdOf(policy, choice),
     abandon,
     bounds: emptinessBounds(keys),
   };

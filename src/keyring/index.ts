@@ -7,6 +7,7 @@ export {
   activateKey,
   addKey,
   addTenants,
+  keyInfo,
   listKeys,
   listTenantKeys,
   refreshKeyring,
@@ -40,7 +41,7 @@ export type {
   KeyringFailureEvent,
   KeyringListener,
 } from './events.js';
-export type { Abandoned, HoldChoice } from './hold.js';
+export { type Abandoned, type HoldChoice, holdOf } from './hold.js';
 export { Keyring, openedOf } from './keyring.js';
 export {
   type CreateOptions,
@@ -89,7 +90,7 @@ export {
   verifyCopy,
 } from './slot-change.js';
 export type { NewSlot, UnlockSecret } from './slots.js';
-export type { KeyKind, KeyState } from './states.js';
+export { KEY_STATES, type KeyKind, type KeyState } from './states.js';
 export {
   type NoteCensusOptions,
   type SuspendManyOptions,

@@ -21,6 +21,7 @@ export {
   type SweepCounters as RotationCounters,
 } from '../sweep/index.js';
 export { type PauseOptions, pauseRotation, resumeRotation, setRotationPace } from './control.js';
+export { type FinishOptions, type FinishOutcome, type HeldKey, finishRotation } from './finish.js';
 export type { RecordsOptions, StopOptions } from './options.js';
 export type { Pace, PaceSettings, Throttle, ThrottleAnswer } from './pace.js';
 export {
@@ -38,6 +39,7 @@ export {
   retryQuarantined,
 } from './quarantine.js';
 export type { RotationLimits, SweepLimits } from './rotate.js';
+export { type RotationState, type RotationStatus, type SweepStatus, rotationStatus } from './status.js';
 
 /** What {@link rotate} takes. */
 export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimits {}

@@ -18,6 +18,7 @@ export const STEPS = [
   'boundaries',
   'quarantine.read',
   'quarantine.settle',
+  'keyring.change',
 ] as const;
 
 /** A step's name. */
