@@ -60,30 +60,24 @@ export function casesOfSample({ of, table: subjectTable, ids, inOrder }: Sample)
         const keys = (await recordsOf(store, subjectTable)).map(({ key }) => key);
         const places = (await pagesOf(store, layout, 1)).map(({ next }) => next);
         for (const first of places.keys()) {
-          for (const last of new Set([0, first, first + 1, first + 3, places.length - 1])) {
-            const range = { after: places[first], until: places[Math.min(last, places.length - 1)] };
-            for (const maxRecords of [2, ids.length]) {
-              const pages = await pagesOf(store, layout, maxRecords, range);
-              mustEqual(
-                pages.flatMap(({ records }) => records.map(({ key }) => key)),
-                keys.slice(first + 1, last + 1),
-                'keys',
-              );
-              const wanted = Math.max(
-                1,
-                Math.ceil(Math.min(last - first, keys.length - first - 1) / maxRecords),
-              );
-              mustEqual(pages.length, wanted, `pages of ${maxRecords}`);
-            }
+          for (const last of [0, first, Math.min(first + 2, places.length - 1)]) {
+            const range = { after: places[first], until: places[last] };
+            const pages = await pagesOf(store, layout, ids.length, range);
+            mustEqual(
+              pages.map(({ records }) => records.map(({ key }) => key)),
+              [keys.slice(first + 1, last + 1)],
+              'keys',
+            );
           }
         }
         for (const [last, until] of places.entries()) {
-          const pages = await pagesOf(store, layout, ids.length, { until });
+          const pages = await pagesOf(store, layout, 8, { until });
           mustEqual(
             pages.flatMap(({ records }) => records.map(({ key }) => key)),
             keys.slice(0, last + 1),
             'keys from the beginning',
           );
+          mustEqual(pages.length, Math.ceil((last + 1) / 8), 'pages of 8 from the beginning');
         }
       },
     },
@@ -93,7 +87,7 @@ export function casesOfSample({ of, table: subjectTable, ids, inOrder }: Sample)
       async test({ store, ...subject }) {
         await insertAll({ store, ...subject }, subjectTable, ids);
         const keys = (await recordsOf(store, subjectTable)).map(({ key }) => key);
-        for (const every of [1, 2, 3, 5, ids.length - 1, ids.length, ids.length + 1]) {
+        for (const every of [1, 4, ids.length - 1, ids.length, ids.length + 1]) {
           const boundaries = await store.boundaries(layout, every);
           mustEqual(
             boundaries.length,
@@ -102,7 +96,7 @@ export function casesOfSample({ of, table: subjectTable, ids, inOrder }: Sample)
           );
           const places = [undefined, ...boundaries, undefined];
           for (let i = 0; i + 1 < places.length; i++) {
-            const pages = await pagesOf(store, layout, 4, { after: places[i], until: places[i + 1] });
+            const pages = await pagesOf(store, layout, 3, { after: places[i], until: places[i + 1] });
             mustEqual(
               pages.flatMap(({ records }) => records.map(({ key }) => key)),
               keys.slice(i * every, (i + 1) * every),
