@@ -1,4 +1,5 @@
 import type {
+  CellAddress,
   Chunk,
   JobWrite,
   QuarantineEntry,
@@ -242,6 +243,94 @@ export const FAULTS: readonly Fault[] = [
           return sound.page(layout, { ...request, after: undefined });
         }
       },
+    }),
+  },
+  {
+    name: 'knows no last place',
+    caughtBy: 'pages have what is behind the first and not behind the second',
+    plant: (sound) => ({
+      page: (layout, request) => sound.page(layout, { ...request, until: undefined }),
+    }),
+  },
+  {
+    name: 'leaves out the record at the last place',
+    caughtBy: 'pages have what is behind the first and not behind the second',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        const records = page.records.filter(({ key }) => key !== request.until);
+        return { ...page, records, next: records.at(-1)?.key };
+      },
+    }),
+  },
+  {
+    name: 'takes every page that has a last place for the last',
+    caughtBy: 'that its caps made short of it is not',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, done: page.done || request.until !== undefined };
+      },
+    }),
+  },
+  {
+    name: 'ends a range only where the table ends',
+    caughtBy: 'a page that reaches the last place that is wanted is done',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, done: (await sound.page(layout, { ...request, until: undefined })).done };
+      },
+    }),
+  },
+  {
+    name: 'finds the last place by its record',
+    caughtBy: 'a page ends at a place also where its record is gone',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const [there] = request.until === undefined ? [] : await sound.reread(layout, [request.until]);
+        return sound.page(layout, { ...request, until: there?.key });
+      },
+    }),
+  },
+  {
+    name: 'takes a last place that it does not know for none',
+    caughtBy: 'a last place that is none of its own is refused',
+    plant: (sound) => ({
+      async page(layout, request) {
+        try {
+          return await sound.page(layout, request);
+        } catch {
+          return sound.page(layout, { ...request, until: undefined });
+        }
+      },
+    }),
+  },
+  {
+    name: 'counts boundaries from the first record',
+    caughtBy: 'boundaries divide integers',
+    plant: (sound) => ({
+      async boundaries(layout, everyRecords) {
+        const { records } = await sound.page(layout, EVERYTHING);
+        return records.filter((_, i) => i > 0 && i % everyRecords === 0).map(({ key }) => key);
+      },
+    }),
+  },
+  {
+    name: 'calls the end of the table a boundary',
+    caughtBy: 'have no boundaries',
+    plant: (sound) => ({
+      async boundaries(layout, everyRecords) {
+        const { records } = await sound.page(layout, EVERYTHING);
+        return records.filter((_, i) => (i + 1) % everyRecords === 0).map(({ key }) => key);
+      },
+    }),
+  },
+  {
+    name: 'divides a table once',
+    caughtBy: 'boundaries divide integers',
+    plant: (sound) => ({
+      boundaries: async (layout, everyRecords) => (await sound.boundaries(layout, everyRecords)).slice(0, 1),
     }),
   },
   {
@@ -624,6 +713,119 @@ export const FAULTS: readonly Fault[] = [
       async listQuarantine() {
         const lists = await Promise.all(['job', 'one', 'two'].map((id) => sound.listQuarantine(id)));
         return lists.flat();
+      },
+    }),
+  },
+  {
+    name: 'writes a job record for a chunk that has none',
+    caughtBy: 'a chunk without a job swaps and notes',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const previous = await sound.readJob(chunk.id);
+        const job = chunk.job ?? (() => ({ id: chunk.id, previous, next: '' }));
+        return sound.commit(layout, { ...chunk, job });
+      },
+    }),
+  },
+  {
+    name: 'writes nothing of a chunk that has no job',
+    caughtBy: 'a chunk without a job swaps and notes',
+    plant: (sound) => ({
+      commit: (layout, chunk) =>
+        chunk.job ? sound.commit(layout, chunk) : { committed: true, swapped: chunk.swaps.map(() => true) },
+    }),
+  },
+  {
+    name: 'puts the quarantine under the name of the job record',
+    caughtBy: 'a quarantine stands under the name of its chunk',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const named = chunk.job?.(chunk.swaps.map(() => true));
+        return sound.commit(layout, { ...chunk, id: named?.id ?? chunk.id });
+      },
+    }),
+  },
+  {
+    name: 'opens anew what is noted again',
+    caughtBy: 'stays so when it is noted again',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const outcome = await sound.commit(layout, chunk);
+        await sound.settleQuarantine(chunk.id, chunk.quarantine, 'open');
+        return outcome;
+      },
+    }),
+  },
+  {
+    name: 'calls everything in quarantine open',
+    caughtBy: 'what an operator has abandoned is told as that',
+    plant: (sound) => ({
+      listQuarantine: async (id) => (await sound.listQuarantine(id)).map(opened),
+    }),
+  },
+  {
+    name: 'forgets what was abandoned',
+    caughtBy: 'a job that forgets its quarantine keeps what was abandoned',
+    plant: (sound) => ({
+      async writeJob(write) {
+        const held = await sound.listQuarantine(write.id);
+        if (write.forgetQuarantine) await sound.settleQuarantine(write.id, held, 'gone');
+        return sound.writeJob(write);
+      },
+    }),
+  },
+  {
+    name: 'settles cells by their record and attribute, without letter case',
+    caughtBy: 'cells are taken out of quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        const look = ({ key, column }: CellAddress) => JSON.stringify([key, column]).toLowerCase();
+        const held = await sound.listQuarantine(id);
+        const met = held.filter((entry) => cells.some((cell) => look(cell) === look(entry)));
+        return sound.settleQuarantine(id, met, to);
+      },
+    }),
+  },
+  {
+    name: 'settles the cells of every job',
+    caughtBy: 'cells are taken out of quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        if (id === 'job') await sound.settleQuarantine('other', cells, to);
+        return sound.settleQuarantine(id, cells, to);
+      },
+    }),
+  },
+  {
+    name: 'counts the cells that it was asked to settle',
+    caughtBy: 'settling answers how many of the cells were in quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        await sound.settleQuarantine(id, cells, to);
+        return cells.length;
+      },
+    }),
+  },
+  {
+    name: 'counts the cells whose disposition it changed',
+    caughtBy: 'settling answers how many of the cells were in quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        const before = JSON.stringify(await sound.listQuarantine(id));
+        const met = await sound.settleQuarantine(id, cells, to);
+        return JSON.stringify(await sound.listQuarantine(id)) === before ? 0 : met;
+      },
+    }),
+  },
+  {
+    name: 'puts into quarantine what it is to settle there',
+    caughtBy: 'settling answers how many of the cells were in quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        const { length } = await sound.listQuarantine(id);
+        const quarantine = cells.map((cell) => ({ ...cell, code: 'a' }));
+        if (length > 0) await sound.commit({} as TableLayout, { id, swaps: [], quarantine });
+        return sound.settleQuarantine(id, cells, to);
       },
     }),
   },

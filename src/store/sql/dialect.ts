@@ -1,6 +1,12 @@
 import type { CellColumn, KeyColumn } from '../../ports/record-store.js';
 import type { SqlQueries, SqlValue } from './executor.js';
 
+/** How long a transaction of ours waits for somebody's lock; records that are locked it does not wait for at all. */
+export const LOCK_WAIT_SECONDS = 5;
+
+export const UNCOMMITTED_UNFIT =
+  'The session reads what others have not committed (READ UNCOMMITTED): a census would count what may be undone. Give this connection another isolation level.';
+
 /** A column as the database declares it. */
 export interface DeclaredColumn {
   readonly name: string;
@@ -108,8 +114,14 @@ export interface Dialect {
   readonly hasNul: boolean;
   /** Whether text in a table of ours is a parameter's, to the letter. */
   isSameText(sql: string, parameter: string): string;
+  /** Behind a SELECT of `v` and `t`, in a transaction that writes: it sees records as they are now, not as they were when the transaction began. */
+  readonly seeWhatIsNow: string;
   /** Said first in a transaction that writes. */
   readonly beginWriting: readonly string[];
+  /** A statement in such a transaction: for locks it waits {@link LOCK_WAIT_SECONDS} at most. */
+  waitingBriefly(sql: string): string;
+  /** A condition: this session sees what others have not committed. */
+  readonly seesUncommitted: string;
   /** How many records the database believes a table to have; `undefined` where it does not know. */
   believedRecords(queries: SqlQueries, from: readonly string[]): Promise<number | undefined>;
   /** Whether what went wrong is somebody else's lock, or a deadlock that was solved at our cost. */

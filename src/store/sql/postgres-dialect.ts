@@ -8,7 +8,13 @@ import {
   SHORTEST_CELL_CHARACTERS,
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
-import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import {
+  type DeclaredColumn,
+  type Dialect,
+  LOCK_WAIT_SECONDS,
+  type OwnColumn,
+  type Placed,
+} from './dialect.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -100,10 +106,13 @@ export const POSTGRES: Dialect = {
   isColumnMissing: (error) => (error as { code?: unknown } | null)?.code === '42703',
   digest: (parameter) => `encode(sha256(convert_to(${parameter}, 'UTF8')), 'hex')`,
   hasNul: false,
+  seeWhatIsNow: '',
+  waitingBriefly: (sql) => sql,
+  seesUncommitted: 'FALSE',
   // Under REPEATABLE READ one conflict would end the whole chunk.
   beginWriting: [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    "SET LOCAL lock_timeout = '5s'",
+    `SET LOCAL lock_timeout = '${LOCK_WAIT_SECONDS}s'`,
     // What is acknowledged must be there after a crash of the server.
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
   ],

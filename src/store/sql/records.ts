@@ -379,7 +379,7 @@ async function swapGroup(
     ...cells.map((_, c) => `n${c}`),
   ]);
   const written = await queries.query(
-    `SELECT v.i AS i FROM ${dialect.joinTo(table, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')}`,
+    `SELECT v.i AS i FROM ${dialect.joinTo(table, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')} ${dialect.seeWhatIsNow}`,
     [JSON.stringify(news)],
   );
   if (new Set(written.map((row) => Number(row['i']))).size !== free.length) {
