@@ -426,6 +426,24 @@ describe('a fence in MariaDB', () => {
     await run('DROP TABLE notes');
   });
 
+  it('lets nobody through while it takes the place of another', async () => {
+    await run('CREATE TABLE notes (id VARCHAR(40), body TEXT)');
+    await raiseOverNotes();
+    const { up } = await fenceSql(schema([notes]), world.keyring, { dialect: 'mysql' });
+    const dropped = up.findLastIndex((sql) => sql.startsWith('DROP')) + 1;
+    const insert = (queries: SqlQueries) => queries.query("INSERT INTO notes VALUES ('a', ?)", [old]);
+    await executor.transaction(async ({ query }) => {
+      for (const sql of up.slice(0, dropped)) await query(sql, []);
+      const through = executor.transaction(async (queries) => {
+        await queries.query('SET SESSION lock_wait_timeout = 1', []);
+        await insert(queries);
+      });
+      expect(await failureOf(through)).toMatchObject({ errno: 1205 });
+      for (const sql of up.slice(dropped)) await query(sql, []);
+    });
+    expect(await isRefused(insert(executor))).toBe(true);
+  });
+
   it('leaves the connection as it was: no lock, no other time-out', async () => {
     await run('CREATE TABLE notes (id VARCHAR(40), body TEXT)');
     const { up, down } = await fenceSql(schema([notes]), world.keyring, {
