@@ -681,3 +681,26 @@ export class RotationSupersededError extends CellsealError {
     );
   }
 }
+
+/** `fence-refused`: a fence refused what a transaction wrote, also after the keyring was read again. Nothing was written. */
+export class FenceRefusedError extends CellsealError {
+  override readonly code = 'fence-refused';
+  /** @internal */
+  constructor() {
+    super(
+      'A fence refused what this transaction wrote, also after the keyring was read again. If the cells are made outside the function, make them inside it. If the key that is active has no place in the fence, write it anew with fenceSql. If neither, this process reads another keyring than the one the fence was made of, or writes what is no cell.',
+    );
+  }
+}
+
+/** `fence-too-many-keys`: the keys of tenants are too many to be written into triggers. */
+export class FenceTooManyKeysError extends CellsealError {
+  override readonly code = 'fence-too-many-keys';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The keys of the tenants are too many to be written into a fence: they stand in pages, or are more than 1,000. Do without a fence for this table: hold instead, for longer than the longest pause of a process, and count again before suspending a key.',
+      where,
+    );
+  }
+}

@@ -123,5 +123,10 @@ export const DEFAULT_PARTITION_RECORDS = 100_000;
 /** More quarantined cells than this among the first 1,000, or this share of all: a wrong key, not bad records. */
 export const MAX_QUARANTINED = 10;
 export const MAX_QUARANTINED_SHARE = 0.001;
+/** Keys whose tags are written into a fence. */
+export const MAX_FENCE_KEYS = 1_000;
+/** How long a statement that raises a fence waits for writers. */
+export const DEFAULT_FENCE_LOCK_TIMEOUT_MS = 5_000;
+export const MAX_FENCE_LOCK_TIMEOUT_MS = 3_600_000;
 /** A job record read back from a store. */
 export const MAX_JOB_BYTES = 64 * KIB;

@@ -21,6 +21,9 @@ export {
   type SweepCounters as RotationCounters,
 } from '../sweep/index.js';
 export { type PauseOptions, pauseRotation, resumeRotation, setRotationPace } from './control.js';
+export { isFenceRefusal, withKeyRefresh } from './fence/refusal.js';
+export type { FenceSql } from './fence/sql.js';
+export { type FenceDialect, type FenceOptions, fenceSql } from './fence.js';
 export { type FinishOptions, type FinishOutcome, type HeldKey, finishRotation } from './finish.js';
 export type { RecordsOptions, StopOptions } from './options.js';
 export type { Pace, PaceSettings, Throttle, ThrottleAnswer } from './pace.js';
