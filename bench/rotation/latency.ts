@@ -36,7 +36,7 @@ const PERCENTILES = [50, 95, 99];
 const folder = benchFolder();
 const place = await openPlace(store, join(folder.path, 'people.db'), true);
 const keyring = await createKeyring(fileKeyring(join(folder.path, 'keyring')), { rawKey });
-watchKeyring(keyring, { everyMs: 100 });
+await watchKeyring(keyring, { everyMs: 100 });
 await fill(place, keyring, records);
 
 console.log(`${store}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim()}`);

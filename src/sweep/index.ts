@@ -1,7 +1,5 @@
 export { countCells } from './census.js';
 export {
-  type ChunkContext,
-  type ChunkPlace,
   type Ledger,
   type SettledPage,
   sweepPage,
