@@ -17,7 +17,18 @@ export type { MaybePromise } from '../maybe.js';
 export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
-export { STEPS, type StepName, type StepObserver } from '../sweep/index.js';
+export type * from '../ports/table-description.js';
+export {
+  type CheckSchemaOptions,
+  STEPS,
+  type SchemaFinding,
+  type SchemaFindingCode,
+  type SchemaReport,
+  type StepName,
+  type StepObserver,
+  assertSchema,
+  checkSchema,
+} from '../sweep/index.js';
 export type { RotationCounters } from './job.js';
 export type { RotationProgress } from './progress.js';
 export type { RotationLimits } from './rotate.js';

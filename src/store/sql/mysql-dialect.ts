@@ -9,6 +9,7 @@ import {
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import { MYSQL_CATALOG } from './mysql-catalog.js';
 
 const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
 const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
@@ -32,6 +33,7 @@ const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 
 /** MariaDB 10.6 and MySQL 8.0, and later: JSON_TABLE, window functions and SKIP LOCKED. */
 export const MYSQL: Dialect = {
+  catalog: MYSQL_CATALOG,
   quote: quoted,
   parameter: () => '?',
 

@@ -9,6 +9,7 @@ import {
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import { POSTGRES_CATALOG } from './postgres-catalog.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -27,6 +28,7 @@ const TEXT_CELL = '^cs1[rd]\\.[a-z2-7]{26}\\.';
 
 /** PostgreSQL 12 and later. */
 export const POSTGRES: Dialect = {
+  catalog: POSTGRES_CATALOG,
   quote: quoted,
   parameter: (place) => `$${place}`,
 
