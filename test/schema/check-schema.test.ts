@@ -28,7 +28,7 @@ import {
   rotate,
 } from '../../src/rotation/index.js';
 import { memoryKeyring, memoryRecords } from '../../src/store/memory.js';
-import { sqliteRecords } from '../../src/store/sqlite.js';
+import { sqliteKeyring, sqliteRecords } from '../../src/store/sqlite.js';
 import { assertCovered } from '../../src/sweep/index.js';
 import { type Connection, DRIVERS } from '../stores/sqlite-drivers.js';
 
@@ -87,6 +87,22 @@ describe.each(DRIVERS.map((driver) => [driver.name, driver] as const))('over %s'
       expect([report.isSound, report.looked]).toEqual([true, 'sample']);
       expect((await checkSchema(everything, { records, keyring, thorough: true })).looked).toBe('everything');
       await expect(assertCovered(records, everything)).resolves.toBeUndefined();
+    });
+
+    it('and the tables of jobs, keyring, pages, processes and usage beside it', async () => {
+      db.exec(TABLE);
+      const store = sqliteKeyring(db);
+      keyring = await createKeyring(store, { rawKey: new Uint8Array(32).fill(1) });
+      await seal();
+      await activateKey(keyring, await addKey(keyring));
+      for await (const _ of rotate(everything, { keyring, records }));
+      const id = 'a'.repeat(26);
+      await store.pages.write(id, new Uint8Array(3));
+      await store.processes.announce({ id, entry: '{}' });
+      await store.usage.add(id, 1);
+      const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+      expect(tables).toHaveLength(7);
+      expect(await check({ thorough: true, contacts: true })).toEqual(NOTHING);
     });
 
     it('may spell its names in another case, have no row ids, and be strict', async () => {
@@ -434,6 +450,7 @@ describe('a column’s width', () => {
     ['padded text', text({ pad: 16 }), 'a'],
     ['JSON', json(), 1],
     ['a boolean', boolean(), true],
+    ['a padded boolean', boolean({ pad: 2 }), true],
     ['an integer', integer(), 1],
   ] as const)('%s: exactly from its shortest cell on one fits', async (_, attribute, value) => {
     const definition = table('people', { record: uuid('id'), encrypt: { mail: attribute } });
