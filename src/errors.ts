@@ -624,6 +624,20 @@ export class StoreUnfitError extends CellsealError {
   }
 }
 
+/** `schema-mismatch`: definitions and the live schema disagree. Nothing was changed. */
+export class SchemaMismatchError extends CellsealError {
+  override readonly code = 'schema-mismatch';
+  /** What is wrong, each as `code: place`: `column-missing: crm.clients.mail_enc`. Names of the database and the definitions, no values. */
+  declare readonly findings: readonly string[];
+  /** @internal */
+  constructor(findings: readonly string[]) {
+    super(
+      'The definitions and the tables in the database disagree: `findings` says where. Mend the definition or migrate the table; checkSchema says more of each.',
+      { findings },
+    );
+  }
+}
+
 /** `invalid-cursor`: a cursor that the store did not write. Adapters throw it; a rotation then begins the table again. */
 export class InvalidCursorError extends CellsealError {
   override readonly code = 'invalid-cursor';

@@ -29,6 +29,7 @@ const GROUND = [
   'bytes.ts',
   'key-tag.ts',
   'ports/',
+  'sensitive-names.ts',
   'platform.ts',
   'concurrency.ts',
 ];

@@ -1,9 +1,16 @@
 import type { Bytes } from '../bytes.js';
 import type { MaybePromise } from '../maybe.js';
+import type { CellForm } from './cell-form.js';
 import type { JobStore, JobWrite, RefusedCell } from './job-store.js';
+import type {
+  ColumnPlace,
+  DescribeOptions,
+  FindOptions,
+  FoundCells,
+  StoreDescription,
+} from './table-description.js';
 
-/** How an attribute's cells are stored: as text of 7-bit characters, or as bytes. */
-export type CellForm = 'text' | 'binary';
+export type { CellForm } from './cell-form.js';
 
 /** A column that identifies a record. */
 export interface KeyColumn {
@@ -186,4 +193,11 @@ export interface RecordStore extends JobStore {
   census(layouts: readonly TableLayout[]): MaybePromise<readonly TableCount[]>;
   /** How many records a sweep of the table will meet, for progress only. */
   estimate(layout: TableLayout): MaybePromise<RecordEstimate>;
+  /**
+   * The tables of these layouts as the database declares them: what `checkSchema` compares definitions with, and a
+   * rotation before it begins. Reads no record. A store without it throws by itself what does not fit.
+   */
+  describe?(layouts: readonly TableLayout[], options?: DescribeOptions): MaybePromise<StoreDescription>;
+  /** Looks for cells in these columns, whatever they are declared for; an answer for each, in their order. A column that is not there, or cannot hold a cell, has none. */
+  findCells?(places: readonly ColumnPlace[], options?: FindOptions): MaybePromise<readonly FoundCells[]>;
 }

@@ -14,11 +14,18 @@ export type { MaybePromise } from '../maybe.js';
 export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
+export type * from '../ports/table-description.js';
 export {
+  type CheckSchemaOptions,
   STEPS,
+  type SchemaFinding,
+  type SchemaFindingCode,
+  type SchemaReport,
   type StepName,
   type StepObserver,
   type SweepCounters as RotationCounters,
+  assertSchema,
+  checkSchema,
 } from '../sweep/index.js';
 export { type PauseOptions, pauseRotation, resumeRotation, setRotationPace } from './control.js';
 export { isFenceRefusal, withKeyRefresh } from './fence/refusal.js';

@@ -20,6 +20,7 @@ import type {
   TableCount,
   TableLayout,
 } from '../ports/record-store.js';
+import { bothEnds, describeRows, findInRows } from './memory-descriptions.js';
 import { nameOfCell } from './quarantine.js';
 
 export { memoryKeyring } from './memory-keyring.js';
@@ -53,7 +54,11 @@ export function memoryRecords(): MemoryRecords {
   const jobs = new Map<string, string>();
   const quarantine = new Map<string, Map<string, QuarantineEntry>>();
 
-  const rowsOf = ({ name }: TableLayout): MemoryRows => {
+  const layouts = new Map<string, TableLayout>();
+
+  const rowsOf = (layout: TableLayout): MemoryRows => {
+    const { name } = layout;
+    layouts.set(name, layout);
     const known = tables.get(name);
     if (known) return known;
     const rows = new MemoryRows();
@@ -122,6 +127,23 @@ export function memoryRecords(): MemoryRecords {
     estimate(layout) {
       return { records: rowsOf(layout).size, source: 'count' };
     },
+
+    describe(wanted, { withOthers = false } = {}) {
+      const described = wanted.map((layout) => describeRows(layout, rowsOf(layout).all()));
+      const names = new Set(wanted.map(({ name }) => name));
+      const others = [...layouts.values()].filter(({ name }) => withOthers && !names.has(name));
+      return {
+        tables: described,
+        others: others.map((layout) => describeRows(layout, rowsOf(layout).all())),
+        truncates: false,
+      };
+    },
+    findCells: (places, { maxRecords } = {}) =>
+      places.map(({ column, path }) => {
+        const layout = layouts.get(String(path[0]));
+        const rows = (layout && tables.get(layout.name)?.all()) ?? [];
+        return findInRows(layout, bothEnds(rows, maxRecords), column);
+      }),
 
     readJob: (id) => jobs.get(id),
     writeJob,

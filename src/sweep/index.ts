@@ -1,9 +1,17 @@
 export { countCells } from './census.js';
 export {
+  type CheckSchemaOptions,
+  type SchemaReport,
+  assertSchema,
+  checkSchema,
+} from './check-schema.js';
+export {
   type Ledger,
   type SettledPage,
   sweepPage,
 } from './chunk.js';
 export { NO_COUNTS, type SweepCounters, addCounters } from './counters.js';
+export { assertCovered } from './coverage.js';
 export { type RecordWork, rewriteRecord } from './rewrite.js';
+export type { SchemaFinding, SchemaFindingCode } from './schema-findings.js';
 export { STEPS, type StepName, type StepObserver, type SweepEnvironment, step } from './steps.js';

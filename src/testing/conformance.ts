@@ -18,6 +18,7 @@ export type {
   CaseTable,
   OpenRecordStore,
   RecordStoreCasesOptions,
+  RecordStoreMember,
   RecordStoreSubject,
 } from './record-store/subject.js';
 export { recordStoreCases } from './record-store-cases.js';

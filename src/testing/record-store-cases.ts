@@ -1,6 +1,7 @@
 import type { ConformanceCase } from './conformance-case.js';
 import { COMMIT_CASES } from './record-store/commits.js';
 import { COUNT_CASES } from './record-store/counts.js';
+import { casesOfDescriptions } from './record-store/descriptions.js';
 import { SAMPLES, inSchema } from './record-store/fixtures.js';
 import { casesOfSample } from './record-store/ids.js';
 import { JOB_CASES } from './record-store/jobs.js';
@@ -12,14 +13,16 @@ import { NOT_THE_SAME_BYTES, SWAP_CASES, casesOfOtherBytes } from './record-stor
  * The cases that every record store passes. They need no particular test runner:
  *
  * ```ts
- * for (const { name, run } of recordStoreCases(open)) it(name, run);
+ * for (const { name, run } of recordStoreCases(open, { members: ['describe', 'findCells'] })) it(name, run);
  * ```
+ *
+ * What the store need not have is named in `members`, and adds its cases.
  *
  * They make thousands of small calls, so let `open` be quick: a transaction rolled back, or tables truncated.
  */
 export function recordStoreCases(
   open: OpenRecordStore,
-  { schemaName }: RecordStoreCasesOptions = {},
+  { members = [], schemaName }: RecordStoreCasesOptions = {},
 ): readonly ConformanceCase[] {
   const samples = schemaName === undefined ? SAMPLES : [...SAMPLES, inSchema(schemaName)];
   const cases = [
@@ -30,6 +33,7 @@ export function recordStoreCases(
     ...JOB_CASES,
     ...COMMIT_CASES,
     ...COUNT_CASES,
+    ...casesOfDescriptions(members, schemaName !== undefined),
   ];
   return cases.map(({ name, tables, test }) => ({
     name,

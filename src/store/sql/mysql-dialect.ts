@@ -16,6 +16,7 @@ import {
   type Placed,
   UNCOMMITTED_UNFIT,
 } from './dialect.js';
+import { MYSQL_CATALOG } from './mysql-catalog.js';
 
 const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
 const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
@@ -41,6 +42,7 @@ const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 
 /** MariaDB 10.6 and MySQL 8.0, and later: JSON_TABLE, window functions and SKIP LOCKED. */
 export const MYSQL: Dialect = {
+  catalog: MYSQL_CATALOG,
   quote: quoted,
   parameter: () => '?',
 

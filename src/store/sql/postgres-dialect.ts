@@ -15,6 +15,7 @@ import {
   type OwnColumn,
   type Placed,
 } from './dialect.js';
+import { POSTGRES_CATALOG } from './postgres-catalog.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +34,7 @@ const TEXT_CELL = '^cs1[rd]\\.[a-z2-7]{26}\\.';
 
 /** PostgreSQL 12 and later. */
 export const POSTGRES: Dialect = {
+  catalog: POSTGRES_CATALOG,
   quote: quoted,
   parameter: (place) => `$${place}`,
 

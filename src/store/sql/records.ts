@@ -16,6 +16,7 @@ import type {
   TableLayout,
 } from '../../ports/record-store.js';
 import { countTables } from './census.js';
+import { describeTables, findCells } from './describe.js';
 import type { Dialect, Placed } from './dialect.js';
 import type { SqlExecutor, SqlQueries, SqlRow } from './executor.js';
 import { guarded } from './guarded.js';
@@ -65,6 +66,9 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
     census: (layouts) =>
       guard(async () => countTables(executor, dialect, await Promise.all(layouts.map(placed)))),
     estimate: (layout) => guard(async () => estimateRecords(executor, await placed(layout))),
+
+    describe: (layouts, request = {}) => guard(() => describeTables(executor, dialect, layouts, request)),
+    findCells: (wanted, request = {}) => guard(() => findCells(executor, dialect, wanted, request)),
 
     readJob: (id) => guard(() => jobs.read(id)),
     writeJob: (write) =>
