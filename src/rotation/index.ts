@@ -68,6 +68,7 @@ export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimi
  *
  * When it ends, count with {@link census}: that is the proof.
  *
+ * @throws SchemaMismatchError: definitions and database disagree, so that cells would be passed over. Nothing was done.
  * @throws RotationBlockedError: too many cells were refused, or records change faster than they can be swapped.
  * @throws RotationSupersededError: another rotation has taken over.
  * @throws DefinitionError for limits that bound nothing, or a pace that is none.
