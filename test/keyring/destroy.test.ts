@@ -24,6 +24,7 @@ import {
   listMissingKeys,
   listTenantKeys,
   markCompromised,
+  noteCensus,
   refreshKeyring,
   restoreKey,
   resumeKey,
@@ -444,6 +445,7 @@ describe('keys of tenants in pages', () => {
     const own = async () => (await listTenantKeys(keyring, tenant)).filter(({ kind }) => kind === 'data');
     const [{ keyId } = {} as KeyInfo] = await own();
     await activateKey(keyring, await addKey(keyring, { tenant }));
+    await noteCensus(keyring, counted(keyring, 0));
     await suspendKey(keyring, keyId, counted(keyring, 0), NOW);
     await scheduleDestruction(keyring, keyId, { withoutDelay: true });
     return { shelf, keyId, tenant };
@@ -456,6 +458,20 @@ describe('keys of tenants in pages', () => {
     return openShelf(shelfStore(shelf, meddle), { clock: later });
   };
 
+  /** A store that bears with pages that are lost. */
+  const unguarded = (shelf: Shelf): KeyringStore => ({
+    read: () => shelf.newest,
+    write: (next) => {
+      shelf.newest = next;
+      return true;
+    },
+    pages: {
+      read: (name) => shelf.pages.get(name),
+      write: (name, page) => void shelf.pages.set(name, page),
+      remove: (names) => names.forEach((name) => void shelf.pages.delete(name)),
+    },
+  });
+
   it('are destroyed and withdrawn in their page', async () => {
     const { shelf, keyId, tenant } = await due();
     const keyring = await openLate(shelf);
@@ -467,6 +483,26 @@ describe('keys of tenants in pages', () => {
     const keys = await listTenantKeys(await openLate(shelf), tenant);
     const states = new Map(keys.map((key) => [key.keyId, key.state]));
     expect([states.get(keyId), states.get(added)]).toEqual(['destroyed', 'destroyed']);
+  });
+
+  it('that are salvaged from an old copy are neither empty nor to be destroyed: much may have happened since', async () => {
+    const { shelf, keyId, tenant } = await due();
+    const keyring = await openLate(shelf);
+    await addKey(keyring, { tenant });
+    await markCompromised(keyring, keyId);
+    const old = copyOf(shelf);
+    await cancelDestruction(keyring, keyId);
+    for (const name of shelf.pages.keys()) if (!old.pages.has(name)) shelf.pages.delete(name);
+    const store = unguarded(shelf);
+    const fresh = await openShelf(store);
+    await restoreKey(fresh, { archive: shelfStore(old), rawKey: RAW_KEY, salvage: true });
+    const keys = await listTenantKeys(await openShelf(store), tenant);
+    expect(keys.find((key) => key.keyId === keyId)).toMatchObject({
+      state: 'suspended',
+      compromisedAt: expect.any(Date),
+      emptySince: undefined,
+      destroyAfter: undefined,
+    });
   });
 
   it('whose page the store does not remove: the receipt names it', async () => {

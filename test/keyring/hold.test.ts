@@ -21,15 +21,23 @@ import {
   noteCensus,
   openKeyring,
   resumeKey,
+  schema,
   setPolicy,
   suspendKey,
   suspendKeys,
+  table,
+  text,
+  uuid,
 } from '../../src/index.js';
-import { memoryKeyring } from '../../src/store/memory.js';
+import { openedOf } from '../../src/keyring/index.js';
+import { memoryKeyring, memoryRecords } from '../../src/store/memory.js';
+import { countCells } from '../../src/sweep/index.js';
 import { crashEverywhere } from './crashes.js';
 import { DAY, HOUR, type Retiring, counted, infoOf, retiring, thrownBy } from './end-of-life.js';
 import { openShelf, shelfStore, shelvedKeyring } from './paged.js';
 import { ITERATIONS, RAW_KEY, codeOf, fakeClock, forge, payloadOf, reopened, stored } from './support.js';
+
+const people = table('people', { record: uuid('id'), encrypt: { email: text() } });
 
 /** Marks the old key as empty, now. */
 const note = ({ keyring, count }: Retiring) => noteCensus(keyring, count());
@@ -408,6 +416,25 @@ describe('a clock that is wrong', () => {
       code: 'hold',
       until: '+275760-09-13T00:00:00.000Z',
     });
+  });
+});
+
+describe('a count that takes its time', () => {
+  it('is of the moment at which it began: what was written meanwhile may have been missed', async () => {
+    const { keyring, clock } = await retiring();
+    const began = clock.wallMs();
+    const store = memoryRecords();
+    const records = {
+      ...store,
+      census: async (layouts: Parameters<typeof store.census>[0]) => {
+        const counts = await store.census(layouts);
+        clock.advance(20 * HOUR);
+        return counts;
+      },
+    };
+    const environment = { clock, random: () => new Uint8Array(1), observer: {}, signal: undefined };
+    const census = await countCells(environment, openedOf(keyring), schema([people]), records);
+    expect(census.countedAt).toEqual(new Date(began));
   });
 });
 
