@@ -47,7 +47,7 @@ export function issueCensus(census: Census): Census {
  */
 export function assertCurrentCensus(census: Census, keyringId: string, revision: number): number {
   const countedAtMs = issued.get(census);
-  if (countedAtMs === undefined) {
+  if (countedAtMs === undefined || Number.isNaN(countedAtMs)) {
     throw new CensusStaleError(
       'This is not a census as census() counted it in this process. Count here, then ask again.',
     );

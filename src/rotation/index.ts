@@ -90,7 +90,8 @@ export function rotate(
 
 /**
  * Counts the cells of every table of the schema by key, at the keyring's present revision and without regard to any
- * checkpoint. `suspendKey` wants one that finds nothing under the key.
+ * checkpoint. `noteCensus` writes down which keys it has found empty; `suspendKey` wants a later one that finds nothing
+ * under the key.
  */
 export async function census(schema: Schema, options: RecordsOptions & StopOptions): Promise<Census> {
   const { keyring, records } = options;
