@@ -1,0 +1,63 @@
+/** What the rotators' log is told of their stores. */
+import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../../src/key-tag.js';
+import type { RecordStore, StoredRecord } from '../../src/ports/record-store.js';
+import { recordName } from './model.js';
+import type { RotatorLine } from './rotator.js';
+import { type TableName, everything } from './world.js';
+
+type Told<T> = T extends unknown ? Omit<T, 'run' | 'at'> : never;
+
+/** The same store; every page and every job record that begins a job is written down before it goes on. */
+export function tellPages(records: RecordStore, log: (line: Told<RotatorLine>) => void): RecordStore {
+  return {
+    ...records,
+    async page(layout, request) {
+      const page = await records.page(layout, request);
+      const isLast = page.done && layout.name === everything.tables.at(-1)?.name;
+      log({ page: layout.name as TableName, keys: page.records.map(nameIn(layout.name)), isLast });
+      return page;
+    },
+    async writeJob(write) {
+      const wrote = await records.writeJob(write);
+      if (wrote) log({ job: identityOf(write.next), isFresh: write.forgetQuarantine === true });
+      return wrote;
+    },
+  };
+}
+
+/** What stays the same for as long as a job goes on. */
+function identityOf(record: string): string {
+  const { scope, startedAtMs } = JSON.parse(record) as { scope: string; startedAtMs: number };
+  return `${scope} ${startedAtMs}`;
+}
+
+/** Records with a cell under another key than this one. */
+export async function recordsLeftBehind(records: RecordStore, active: string): Promise<string[]> {
+  const left: string[] = [];
+  for (const { layout } of everything.tables) {
+    let after: string | undefined;
+    for (;;) {
+      const page = await records.page(layout, { after, maxRecords: 1_000, maxBytes: 2 ** 30 });
+      left.push(...page.records.filter((record) => !isAllUnder(active, record)).map(nameIn(layout.name)));
+      if (page.done) break;
+      after = page.next;
+    }
+  }
+  return left;
+}
+
+function isAllUnder(active: string, { cells }: StoredRecord): boolean {
+  return cells.every((cell) => cell === null || keyIdOf(cell) === active);
+}
+
+function keyIdOf(cell: unknown): string | undefined {
+  const tag =
+    typeof cell === 'string'
+      ? cell.slice(0, KEY_TAG_CHARACTERS)
+      : keyTagOfBytes(cell as Uint8Array<ArrayBuffer>);
+  return tag === undefined ? undefined : parseKeyTag(tag)?.keyId;
+}
+
+function nameIn(table: string): (record: StoredRecord) => string {
+  return ({ id }) => recordName(table as TableName, String(id[0]));
+}
