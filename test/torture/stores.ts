@@ -1,7 +1,7 @@
 /** The three databases as the processes of a torture use them: an application's connection, records and keyrings. */
 import { join } from 'node:path';
-import mysql2 from 'mysql2/promise';
-import pg from 'pg';
+import type { Pool as MariadbPool } from 'mysql2/promise';
+import type { Pool as PostgresPool } from 'pg';
 import type { KeyringStore } from '../../src/ports/keyring-store.js';
 import type { RecordStore } from '../../src/ports/record-store.js';
 import { fileKeyring } from '../../src/store/file-keyring.js';
@@ -29,6 +29,10 @@ const HOST = '127.0.0.1';
 const POSTGRES = { host: HOST, port: 5432, user: 'root', database: 'test' };
 const MARIADB = { host: HOST, port: 3306, user: 'root', charset: 'utf8mb4' };
 export const PORTS = { postgres: POSTGRES.port, mariadb: MARIADB.port } as const;
+
+// Only what is needed: loading a driver is most of what starting a process takes.
+const loadPostgres = async () => (await import('pg')).default;
+const loadMariadb = async () => (await import('mysql2/promise')).default;
 
 /** One connection of an application: statements with `?`, and how many records they changed. */
 export interface Application {
@@ -61,6 +65,7 @@ export async function openApplication(world: World, port?: number): Promise<Appl
 }
 
 async function openPostgres(world: World, port = POSTGRES.port): Promise<Application> {
+  const pg = await loadPostgres();
   const client = new pg.Client({ ...POSTGRES, port, ...searchPath(world) });
   client.on('error', () => undefined); // told by the statement that meets it
   await client.connect();
@@ -93,6 +98,7 @@ async function openPostgres(world: World, port = POSTGRES.port): Promise<Applica
 }
 
 async function openMariadb({ schema }: World, port = MARIADB.port): Promise<Application> {
+  const mysql2 = await loadMariadb();
   const client = await mysql2.createConnection({ ...MARIADB, port, database: schema });
   client.on('error', () => undefined);
   const query = async (sql: string, values: readonly unknown[] = []) => {
@@ -184,11 +190,13 @@ export async function dropTables(world: World): Promise<void> {
 
 async function administer(world: World, work: (run: (sql: string) => Promise<unknown>) => Promise<unknown>) {
   if (world.store === 'postgres') {
+    const pg = await loadPostgres();
     const client = new pg.Client({ ...POSTGRES, options: '-c client_min_messages=warning' });
     await client.connect();
     await work((sql) => client.query(sql)).finally(() => client.end());
     return;
   }
+  const mysql2 = await loadMariadb();
   const client = await mysql2.createConnection(MARIADB);
   await work((sql) => client.query(sql)).finally(() => client.end());
 }
@@ -207,21 +215,25 @@ export async function describeStore(world: World): Promise<string> {
 }
 
 /** A rotator's records; each statement goes through `statements`. */
-export function openRecords(world: World, statements: Statements, port?: number): Held<RecordStore> {
+export async function openRecords(
+  world: World,
+  statements: Statements,
+  port?: number,
+): Promise<Held<RecordStore>> {
   if (world.store === 'sqlite') {
     const connection = openDatabase(world);
     return { value: sqliteRecords(tapSqlite(connection, statements)), close: async () => connection.close() };
   }
   if (world.store === 'postgres') {
-    const pool = postgresPool(world, port);
+    const pool = await postgresPool(world, port);
     return { value: postgresRecords(pgExecutor(tapPostgres(pool, statements))), close: () => pool.end() };
   }
-  const pool = mariadbPool(world, port);
+  const pool = await mariadbPool(world, port);
   return { value: mysqlRecords(mysql2Executor(tapMariadb(pool, statements))), close: () => pool.end() };
 }
 
 /** The keyring, wherever it is. */
-export function openKeyringStore(world: World, port?: number): Held<Required<KeyringStore>> {
+export async function openKeyringStore(world: World, port?: number): Promise<Held<Required<KeyringStore>>> {
   if (world.keyringIn === 'files')
     return { value: fileKeyring(join(world.folder, 'keyring')), close: async () => undefined };
   if (world.store === 'sqlite') {
@@ -229,14 +241,15 @@ export function openKeyringStore(world: World, port?: number): Held<Required<Key
     return { value: sqliteKeyring(connection), close: async () => connection.close() };
   }
   if (world.store === 'postgres') {
-    const pool = postgresPool(world, port);
+    const pool = await postgresPool(world, port);
     return { value: postgresKeyring(pgExecutor(pool)), close: () => pool.end() };
   }
-  const pool = mariadbPool(world, port);
+  const pool = await mariadbPool(world, port);
   return { value: mysqlKeyring(mysql2Executor(pool)), close: () => pool.end() };
 }
 
-function postgresPool(world: World, port = POSTGRES.port): pg.Pool {
+async function postgresPool(world: World, port = POSTGRES.port): Promise<PostgresPool> {
+  const pg = await loadPostgres();
   const pool = new pg.Pool({ ...POSTGRES, port, max: 3, ...searchPath(world) });
   pool.on('error', () => undefined); // an idle connection was cut: the next statement takes another
   pool.on('connect', (client) => client.on('error', () => undefined));
@@ -247,7 +260,8 @@ function searchPath({ schema }: World): { readonly options: string } {
   return { options: `-c search_path=${schema} -c client_min_messages=warning` };
 }
 
-function mariadbPool({ schema }: World, port = MARIADB.port): mysql2.Pool {
+async function mariadbPool({ schema }: World, port = MARIADB.port): Promise<MariadbPool> {
+  const mysql2 = await loadMariadb();
   return mysql2.createPool({ ...MARIADB, port, database: schema, connectionLimit: 3 });
 }
 

@@ -1,5 +1,5 @@
 /** What the rotators' log is told of their stores. */
-import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../../src/key-tag.js';
+import { keyTagOf, parseKeyTag } from '../../src/key-tag.js';
 import type { RecordStore, StoredRecord } from '../../src/ports/record-store.js';
 import { recordName } from './model.js';
 import type { RotatorLine } from './rotator.js';
@@ -51,10 +51,7 @@ function isAllUnder(active: string, { cells }: StoredRecord): boolean {
 }
 
 function keyIdOf(cell: unknown): string | undefined {
-  const tag =
-    typeof cell === 'string'
-      ? cell.slice(0, KEY_TAG_CHARACTERS)
-      : keyTagOfBytes(cell as Uint8Array<ArrayBuffer>);
+  const tag = keyTagOf(cell);
   return tag === undefined ? undefined : parseKeyTag(tag)?.keyId;
 }
 

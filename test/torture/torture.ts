@@ -107,10 +107,10 @@ class Torture {
   readonly #other: Record<string, number> = {};
   readonly #faults: string[] = [];
   readonly #writers: WriterAtWork[] = [];
-  #waiting: Child<RotatorSaid> | undefined;
+  #waiting: Promise<Child<RotatorSaid>> | undefined;
   #application!: Application;
   #keyring!: Keyring;
-  #keyringStore!: ReturnType<typeof openKeyringStore>;
+  #keyringStore!: Awaited<ReturnType<typeof openKeyringStore>>;
   #rotatorProxy: CuttingProxy | undefined;
   #writerProxies: CuttingProxy[] = [];
   /** A writer that is to be frozen, with a cell in hand, when a key is made active. */
@@ -142,7 +142,9 @@ class Torture {
     });
     while (rotators.length > 0 || !isDone) {
       const round = rotators.shift() ?? { kind: 'random' };
+      const t0 = Date.now();
       const again = await this.#tortureRotator(round);
+      if (process.env['T']) console.error(Date.now() - t0, JSON.stringify(round), !!again);
       if (again) rotators.push(again);
       else tell();
       await this.#lookAround();
@@ -213,7 +215,7 @@ class Torture {
   async #prepare(): Promise<void> {
     const { store } = this.#options;
     await prepareTables(this.#world);
-    this.#keyringStore = openKeyringStore(this.#world);
+    this.#keyringStore = await openKeyringStore(this.#world);
     this.#keyring = await createKeyring(this.#keyringStore.value, { rawKey: RAW_KEY });
     await setPolicy(this.#keyring, { maxStaleMs: MAX_STALE_MS });
     this.#application = await openApplication(this.#world);
@@ -239,10 +241,9 @@ class Torture {
         await child.ended;
       }),
     );
-    this.#waiting?.kill('SIGKILL');
+    const last = await (this.#waiting ?? this.#startRotator());
     this.#waiting = undefined;
-    if (this.#options.fault) return; // what the faulty ones have done is to be seen
-    const last = await this.#startRotator();
+    if (this.#options.fault) last.kill('SIGKILL'); // what the faulty ones have done is to be seen
     last.send({ meets: undefined, isHasty: false, isLast: true } satisfies RotatorOrder);
     await last.ended;
   }
@@ -251,11 +252,8 @@ class Torture {
 
   /** One that is ready; the next one is started meanwhile. */
   async #nextRotator(): Promise<Child<RotatorSaid>> {
-    const next = this.#waiting ?? (await this.#startRotator());
-    void this.#startRotator().then((child) => {
-      this.#waiting = child;
-    });
-    this.#waiting = undefined;
+    const next = await (this.#waiting ?? this.#startRotator());
+    this.#waiting = this.#startRotator();
     return next;
   }
 

@@ -126,7 +126,7 @@ function compare(name: string, values: Values, candidates: Candidates, state: St
 
 /** The keys of the keyring as it is stored at this moment. */
 async function readKeys(world: World): Promise<{ keys: DataKey[]; active: string }> {
-  const store = openKeyringStore(world);
+  const store = await openKeyringStore(world);
   const stored = await store.value.read(16 * 1024 * 1024);
   await store.close();
   if (!stored) throw new Error('There is no keyring any more.');

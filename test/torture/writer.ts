@@ -39,7 +39,9 @@ export type WriterSaid =
   | { readonly touched: boolean }
   | { readonly stopped: true };
 
-const PACE_MS = 4;
+const PACE_MS = 12;
+/** How many records a writer has, about. */
+const RECORDS = 150;
 
 class Writer {
   readonly #world: World;
@@ -79,7 +81,7 @@ class Writer {
   }
 
   async run(): Promise<void> {
-    const held = openKeyringStore(this.#world);
+    const held = await openKeyringStore(this.#world);
     const keyring = await unlock(held.value);
     const watch = await watchKeyring(keyring, { everyMs: 100, name: `writer ${this.#number}` });
     let application = await this.#connect();
@@ -142,7 +144,7 @@ class Writer {
   #someDeed(): Deed | undefined {
     const dice = this.#random(10);
     const there = this.#known((values) => values !== null);
-    if (dice <= 1 || there.length < 20) return this.#deed('insert', this.#newName());
+    if (there.length < RECORDS) return this.#deed('insert', this.#newName());
     if (dice === 2) {
       const gone = this.#known((values) => values === null);
       if (gone.length > 0) return this.#deed('insert', gone[this.#random(gone.length)] as string);
