@@ -61,7 +61,12 @@ export type RotatorLine = { readonly run: number; readonly at: number } & (
   | { readonly began: true }
   /** The job record that is written now, and whether it begins at the beginning. */
   | { readonly job: string; readonly isFresh: boolean }
-  | { readonly page: TableName; readonly keys: readonly string[]; readonly isLast: boolean }
+  | {
+      readonly page: TableName;
+      readonly pass: number;
+      readonly keys: readonly string[];
+      readonly isLast: boolean;
+    }
   /** The sweep says that all is done: what is under another key than the active one all the same. */
   | { readonly swept: string; readonly left: readonly string[] }
   | { readonly suspended: string }

@@ -1,5 +1,6 @@
 /** What the rotators' log is told of their stores. */
 import { keyTagOf, parseKeyTag } from '../../src/key-tag.js';
+import type { JobWrite } from '../../src/ports/job-store.js';
 import type { RecordStore, StoredRecord } from '../../src/ports/record-store.js';
 import { recordName } from './model.js';
 import type { RotatorLine } from './rotator.js';
@@ -9,26 +10,53 @@ type Told<T> = T extends unknown ? Omit<T, 'run' | 'at'> : never;
 
 /** The same store; every page and every job record that begins a job is written down before it goes on. */
 export function tellPages(records: RecordStore, log: (line: Told<RotatorLine>) => void): RecordStore {
+  let { pass }: Pick<Job, 'pass'> = { pass: 1 };
   return {
     ...records,
     async page(layout, request) {
       const page = await records.page(layout, request);
       const isLast = page.done && layout.name === everything.tables.at(-1)?.name;
-      log({ page: layout.name as TableName, keys: page.records.map(nameIn(layout.name)), isLast });
+      log({ page: layout.name as TableName, pass, keys: page.records.map(nameIn(layout.name)), isLast });
       return page;
     },
     async writeJob(write) {
       const wrote = await records.writeJob(write);
-      if (wrote) log({ job: identityOf(write.next), isFresh: write.forgetQuarantine === true });
+      const job = jobOf(write);
+      if (wrote) {
+        pass = job.pass;
+        log({ job: job.name, isFresh: write.forgetQuarantine === true });
+      }
       return wrote;
+    },
+    async commit(layout, chunk) {
+      let next = pass;
+      const outcome = await records.commit(layout, {
+        ...chunk,
+        job(swapped) {
+          const write = chunk.job(swapped);
+          next = jobOf(write).pass;
+          return write;
+        },
+      });
+      if (outcome.committed) pass = next;
+      return outcome;
     },
   };
 }
 
-/** What stays the same for as long as a job goes on. */
-function identityOf(record: string): string {
-  const { scope, startedAtMs } = JSON.parse(record) as { scope: string; startedAtMs: number };
-  return `${scope} ${startedAtMs}`;
+interface Job {
+  /** What stays the same for as long as a job goes on. */
+  readonly name: string;
+  readonly pass: number;
+}
+
+function jobOf({ next }: JobWrite): Job {
+  const { scope, startedAtMs, pass } = JSON.parse(next) as {
+    scope: string;
+    startedAtMs: number;
+    pass: number;
+  };
+  return { name: `${scope} ${startedAtMs}`, pass };
 }
 
 /** Records with a cell under another key than this one. */

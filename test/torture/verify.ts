@@ -232,7 +232,8 @@ function repeatedWork(rotators: readonly RotatorLine[]): RepeatedWork {
   const last = new Map<string, number>();
   let newest = '';
   const work = { jobs: 0, handovers: 0, scanned: 0, repeated: 0, mostAtOnce: 0, begunAgain: 0 };
-  let atOnce = 0;
+  /** By process, since the job last changed hands. */
+  const atOnce = new Map<number, number>();
   for (const line of rotators) {
     if ('job' in line) {
       if (line.isFresh) {
@@ -243,17 +244,18 @@ function repeatedWork(rotators: readonly RotatorLine[]): RepeatedWork {
       last.set(line.job, line.run);
       newest = line.job;
       jobs.set(line.run, line.job);
-      atOnce = 0;
+      atOnce.clear();
     }
     if (!('page' in line)) continue;
     const job = jobs.get(line.run) ?? '';
-    const before = seen.get(job) ?? new Set<string>();
-    seen.set(job, before);
+    const pass = `${job} ${line.pass}`;
+    const before = seen.get(pass) ?? new Set<string>();
+    seen.set(pass, before);
     const repeated = line.keys.filter((key) => before.has(key)).length;
     work.scanned += line.keys.length;
     work.repeated += repeated;
-    if (job === newest) atOnce += repeated;
-    work.mostAtOnce = Math.max(work.mostAtOnce, atOnce, repeated);
+    atOnce.set(line.run, (atOnce.get(line.run) ?? 0) + repeated);
+    work.mostAtOnce = Math.max(work.mostAtOnce, atOnce.get(line.run) ?? 0);
     for (const key of line.keys) before.add(key);
     if (line.isLast) ended.add(job);
   }
