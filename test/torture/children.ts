@@ -21,18 +21,26 @@ export interface Child<Said> {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** The scripts, bundled once: a process that is killed after a few milliseconds must not spend them compiling. */
+/** What starts processes, and ends what is still there. */
 export interface Children {
   start<Said>(script: 'rotator' | 'writer', args: readonly string[]): Child<Said>;
-  /** Ends what is still there. */
   close(): Promise<void>;
 }
 
-export async function bundleChildren(): Promise<Children> {
+/** Bundled once: a process that is killed after a few milliseconds must not spend them compiling. */
+export interface Scripts {
+  path(script: string): string;
+  close(): void;
+}
+
+let bundles = 0;
+
+export async function bundleScripts(names: readonly string[]): Promise<Scripts> {
   // Inside the repository, so that drivers are found by their names.
-  const folder = join(import.meta.dirname, '../../node_modules/.cache', `cellseal-torture-${process.pid}`);
+  const name = `cellseal-torture-${process.pid}-${bundles++}`;
+  const folder = join(import.meta.dirname, '../../node_modules/.cache', name);
   await build({
-    entryPoints: ['rotator.ts', 'writer.ts'].map((name) => join(import.meta.dirname, name)),
+    entryPoints: names.map((name) => join(import.meta.dirname, `${name}.ts`)),
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -41,21 +49,29 @@ export async function bundleChildren(): Promise<Children> {
     external: ['libsql', 'pg', 'mysql2'],
     logLevel: 'error',
   });
+  return {
+    path: (script) => join(folder, `${script}.mjs`),
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+export async function prepareChildren(): Promise<Children> {
+  const scripts = await bundleScripts(['rotator', 'writer']);
   const running = new Set<Child<never>>();
   return {
     start(script, args) {
-      const child = childOf(
-        fork(join(folder, `${script}.mjs`), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+      const child = childOf<never>(
+        fork(scripts.path(script), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
       );
-      running.add(child as Child<never>);
-      void child.ended.then(() => running.delete(child as Child<never>));
+      running.add(child);
+      void child.ended.then(() => running.delete(child));
       return child as Child<never>;
     },
     async close() {
       const left = [...running];
       for (const child of left) child.kill('SIGKILL');
       await Promise.all(left.map(({ ended }) => ended));
-      rmSync(folder, { recursive: true, force: true });
+      scripts.close();
     },
   };
 }

@@ -10,7 +10,7 @@ import {
   refreshKeyring,
   setPolicy,
 } from '../../src/index.js';
-import { type Child, type Children, bundleChildren, untilStopped } from './children.js';
+import { type Child, type Children, prepareChildren, untilStopped } from './children.js';
 import type { Fault } from './faults.js';
 import { type End, WRITER_POINTS, rotatorPoints } from './points.js';
 import { type Cut, type CuttingProxy, startProxy } from './proxy.js';
@@ -40,6 +40,10 @@ export interface TortureOptions {
   /** Where the keyring is. Default: in files. */
   readonly keyringIn?: World['keyringIn'];
   readonly seed: number;
+  /** The named points. Default: all. */
+  readonly points?: readonly string[];
+  /** What writers do to a record of every chunk that is about to be swapped. Default: something to some. */
+  readonly meets?: 'patch' | 'delete';
   /** Planted into every rotator. */
   readonly fault?: Fault;
   /** The schema or database on a server. */
@@ -69,7 +73,7 @@ const LONGEST_LIFE_MS = 500;
 const LOOKS_A_ROUND = 6;
 
 export async function torture(options: TortureOptions): Promise<Report> {
-  const children = await bundleChildren();
+  const children = await prepareChildren();
   const run = new Torture(options, children);
   try {
     return await run.all();
@@ -142,9 +146,7 @@ class Torture {
     });
     while (rotators.length > 0 || !isDone) {
       const round = rotators.shift() ?? { kind: 'random' };
-      const t0 = Date.now();
       const again = await this.#tortureRotator(round);
-      if (process.env['T']) console.error(Date.now() - t0, JSON.stringify(round), !!again);
       if (again) rotators.push(again);
       else tell();
       await this.#lookAround();
@@ -168,17 +170,16 @@ class Torture {
     await this.#keyringStore?.close();
     for (const proxy of [this.#rotatorProxy, ...this.#writerProxies]) proxy?.close();
     await dropTables(this.#world);
-    if (process.env['CELLSEAL_KEEP'] !== '1') rmSync(this.#world.folder, { recursive: true, force: true });
-    else console.error(this.#world.folder);
+    if (process.env['CELLSEAL_KEEP'] === '1') console.error(this.#world.folder);
+    else rmSync(this.#world.folder, { recursive: true, force: true });
   }
 
   // ── What is done ─────────────────────────────────────────────────────────────
 
   #rotatorRounds(): Round[] {
     const { store, kills, each } = this.#options;
-    const points = rotatorPoints(store).flatMap((point) =>
-      times(each, (): Round => ({ kind: 'point', point, tries: 0 })),
-    );
+    const { points: named = rotatorPoints(store) } = this.#options;
+    const points = named.flatMap((point) => times(each, (): Round => ({ kind: 'point', point, tries: 0 })));
     const atWriters = WRITER_POINTS.length * each;
     const random = Math.max(Math.ceil(kills / 10), kills - points.length - atWriters);
     const cuts = (['before', 'after'] as const).flatMap((cut) =>
@@ -243,8 +244,8 @@ class Torture {
     );
     const last = await (this.#waiting ?? this.#startRotator());
     this.#waiting = undefined;
-    if (this.#options.fault) last.kill('SIGKILL'); // what the faulty ones have done is to be seen
-    last.send({ meets: undefined, isHasty: false, isLast: true } satisfies RotatorOrder);
+    const { fault } = this.#options;
+    last.send({ meets: undefined, isHasty: false, isLast: true, fault } satisfies RotatorOrder);
     await last.ended;
   }
 
@@ -268,7 +269,7 @@ class Torture {
     child.process.on('message', (said: RotatorSaid) => void this.#answer(child, said));
     const kind = this.#random(2) === 0 ? 'patch' : 'delete';
     child.send({
-      meets: this.#random(3) === 0 ? kind : undefined,
+      meets: this.#options.meets ?? (this.#random(3) === 0 ? kind : undefined),
       isHasty: this.#random(2) === 0,
       isLast: false,
       ...(port === undefined ? {} : { port }),
