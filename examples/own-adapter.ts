@@ -7,6 +7,7 @@
 import { InvalidCursorError, StoreUnfitError, keyTagOf } from 'cellseal';
 import { type CaseRow, type CaseTable, recordStoreCases } from 'cellseal/conformance';
 import type {
+  CellAddress,
   JobWrite,
   QuarantineEntry,
   RecordKey,
@@ -35,10 +36,19 @@ function ownRecords(db: Database): RecordStore {
   const jobs = new Map<string, string>();
   const quarantines = new Map<string, Map<string, QuarantineEntry>>();
 
+  const quarantineOf = (id: string): Map<string, QuarantineEntry> => {
+    const entries = quarantines.get(id) ?? new Map();
+    quarantines.set(id, entries);
+    return entries;
+  };
+
   const writeJob = ({ id, previous, next, forgetQuarantine }: JobWrite): boolean => {
     if (jobs.get(id) !== previous) return false;
     jobs.set(id, next);
-    if (forgetQuarantine) quarantines.delete(id);
+    // What an operator has looked at stays where it is.
+    if (forgetQuarantine)
+      for (const [cell, entry] of quarantineOf(id))
+        if (entry.disposition === 'open') quarantineOf(id).delete(cell);
     return true;
   };
 
@@ -46,12 +56,16 @@ function ownRecords(db: Database): RecordStore {
     // Nothing else runs between the lines of a synchronous function: that is this store's transaction.
     abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
 
-    page(layout, { after, maxBytes, maxRecords }) {
+    page(layout, { after, maxBytes, maxRecords, until }) {
       // Cursors come back from a job record, which somebody may have damaged.
-      if (after !== undefined && !isKey(layout, after)) throw new InvalidCursorError({ table: layout.name });
+      for (const place of [after, until])
+        if (place !== undefined && !isKey(layout, place))
+          throw new InvalidCursorError({ table: layout.name });
       const rows = db.rows(layout);
       // By key, after the last one: an offset would skip records when others are removed.
-      const keys = [...rows.keys()].sort().filter((key) => after === undefined || key > after);
+      const keys = [...rows.keys()]
+        .sort()
+        .filter((key) => (after === undefined || key > after) && (until === undefined || key <= until));
       const records: StoredRecord[] = [];
       let bytes = 0;
       for (const key of keys.slice(0, maxRecords)) {
@@ -64,6 +78,12 @@ function ownRecords(db: Database): RecordStore {
       return { records, next: records.at(-1)?.key, done: records.length === keys.length };
     },
 
+    boundaries: (layout, everyRecords) =>
+      [...db.rows(layout).keys()]
+        .sort()
+        .slice(0, -1)
+        .filter((_, i) => (i + 1) % everyRecords === 0),
+
     reread(layout, keys) {
       const rows = db.rows(layout);
       return keys
@@ -71,7 +91,7 @@ function ownRecords(db: Database): RecordStore {
         .map((key) => storedRecord(layout, key, rows.get(key) as Row));
     },
 
-    commit(layout, { job, quarantine, swaps }) {
+    commit(layout, { id, job, quarantine, swaps }) {
       const rows = db.rows(layout);
       // Compare: exactly the bytes that were read, in every cell that is to change.
       const swapped = swaps.map(({ cells, key }) => {
@@ -79,17 +99,17 @@ function ownRecords(db: Database): RecordStore {
         return row !== undefined && cells.every(({ cell, old }) => isSame(row[columnOf(layout, cell)], old));
       });
       // The checkpoint goes with the work, or neither is written.
-      const write = job(swapped);
-      if (!writeJob(write)) return { committed: false };
+      if (job && !writeJob(job(swapped))) return { committed: false };
       swaps.forEach(({ cells, key }, i) => {
         if (!swapped[i]) return;
         const changes = cells.map((cell) => [columnOf(layout, cell.cell), cell.new]);
         rows.set(key, { ...rows.get(key), ...Object.fromEntries(changes) });
       });
-      const entries = quarantines.get(write.id) ?? new Map();
-      for (const entry of quarantine)
-        entries.set(JSON.stringify([entry.table, entry.key, entry.column]), entry);
-      quarantines.set(write.id, entries);
+      const entries = quarantineOf(id);
+      for (const cell of quarantine) {
+        const disposition = entries.get(nameOf(cell))?.disposition ?? 'open';
+        entries.set(nameOf(cell), { ...cell, disposition });
+      }
       return { committed: true, swapped };
     },
 
@@ -111,9 +131,20 @@ function ownRecords(db: Database): RecordStore {
     estimate: (layout) => ({ records: db.rows(layout).size, source: 'count' }),
     readJob: (id) => jobs.get(id),
     writeJob,
-    listQuarantine: (id) => [...(quarantines.get(id)?.values() ?? [])],
+    listQuarantine: (id) => [...quarantineOf(id).values()],
+    settleQuarantine(id, cells, to) {
+      const entries = quarantineOf(id);
+      const names = new Set(cells.map(nameOf).filter((name) => entries.has(name)));
+      for (const name of names) {
+        if (to === 'gone') entries.delete(name);
+        else entries.set(name, { ...(entries.get(name) as QuarantineEntry), disposition: to });
+      }
+      return names.size;
+    },
   };
 }
+
+const nameOf = ({ column, key, table }: CellAddress): string => JSON.stringify([table, key, column]);
 
 function storedRecord({ cells, key: parts, tenant }: TableLayout, key: RecordKey, row: Row): StoredRecord {
   return {

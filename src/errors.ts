@@ -564,7 +564,7 @@ export class NoActiveKeyError extends CellsealError {
   }
 }
 
-/** `key-in-use`: cells depend on the key, so it is not suspended. */
+/** `key-in-use`: cells depend on the key, so it is neither suspended, nor destroyed, nor withdrawn. */
 export class KeyInUseError extends CellsealError {
   override readonly code = 'key-in-use';
   /** Cells under the key, as the census counted them. */
@@ -572,12 +572,25 @@ export class KeyInUseError extends CellsealError {
   /** @internal */
   constructor(cells: number, where: Where = {}) {
     super(
-      'Cells still depend on this key, so it was not suspended. Rotate, look at what was quarantined, and count again.',
+      'Cells still depend on this key, so nothing was done to it. Rotate, look at what was quarantined, and count again.',
       {
         ...where,
         cells,
       },
     );
+  }
+}
+
+/** `hold`: it is too early. A key is suspended when it has been empty for long enough, and destroyed when its delay is over. */
+export class HoldError extends CellsealError {
+  override readonly code = 'hold';
+  /** The key. */
+  declare readonly keyId: string;
+  /** The first moment at which it can succeed, ISO 8601. */
+  declare readonly until: string;
+  /** @internal */
+  constructor(rule: string, keyId: string, until: string) {
+    super(rule, { keyId, until });
   }
 }
 
@@ -619,6 +632,15 @@ export class InvalidCursorError extends CellsealError {
   }
 }
 
+/** `invalid-partition`: a value that is no partition of this keyring and schema. Nothing was done. */
+export class InvalidPartitionError extends CellsealError {
+  override readonly code = 'invalid-partition';
+  /** @internal */
+  constructor(rule: string, where: Where = {}) {
+    super(rule, where);
+  }
+}
+
 /** `rotation-blocked`: the rotation stopped by itself. Nothing is lost; `reason` says what must be looked at first. */
 export class RotationBlockedError extends CellsealError {
   override readonly code = 'rotation-blocked';
@@ -656,6 +678,29 @@ export class RotationSupersededError extends CellsealError {
   constructor() {
     super(
       'Another rotation over this store has taken over, or the job record was changed. This one has stopped; nothing is lost.',
+    );
+  }
+}
+
+/** `fence-refused`: a fence refused what a transaction wrote, also after the keyring was read again. Nothing was written. */
+export class FenceRefusedError extends CellsealError {
+  override readonly code = 'fence-refused';
+  /** @internal */
+  constructor() {
+    super(
+      'A fence refused what this transaction wrote, also after the keyring was read again. If the cells are made outside the function, make them inside it. If the key that is active has no place in the fence, write it anew with fenceSql. If neither, this process reads another keyring than the one the fence was made of, or writes what is no cell.',
+    );
+  }
+}
+
+/** `fence-too-many-keys`: the keys of tenants are too many to be written into triggers. */
+export class FenceTooManyKeysError extends CellsealError {
+  override readonly code = 'fence-too-many-keys';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The keys of the tenants are too many to be written into a fence: they stand in pages, or are more than 1,000. Do without a fence for this table: hold instead, for longer than the longest pause of a process, and count again before suspending a key.',
+      where,
     );
   }
 }

@@ -85,6 +85,14 @@ export const DEFAULT_ACKNOWLEDGEMENT_MS = 60_000;
 /** What a process writes down of itself. */
 export const MAX_PROCESS_ENTRY_CHARACTERS = KIB;
 
+/** Between the two counts that a key is suspended after: longer than a process is ever frozen. A policy may say otherwise. */
+export const DEFAULT_HOLD_MS = 24 * 3_600_000;
+export const MAX_HOLD_MS = 365 * 24 * 3_600_000;
+/** Between scheduling a key's destruction and destroying it: at least as long as backups are kept. */
+export const DEFAULT_DESTROY_DELAY_MS = 30 * 24 * 3_600_000;
+export const MIN_DESTROY_DELAY_MS = 24 * 3_600_000;
+export const MAX_DESTROY_DELAY_MS = 3_650 * 24 * 3_600_000;
+
 /** Records encrypted or decrypted side by side by the functions that take many. */
 export const DEFAULT_CONCURRENCY = 32;
 export const MAX_CONCURRENCY = 1_024;
@@ -97,10 +105,28 @@ export const DEFAULT_CHUNK_BYTES = 8 * MIB;
 export const MAX_LOST_SWAPS = 5;
 /** Passes over records that were deferred before a rotation stops and says they are hot. */
 export const MAX_PASSES = 5;
+/** Passes that are added because other keys were made active during one. */
+export const MAX_TURNS = 3;
 /** A store that is busy is asked again this often, with growing pauses, before the rotation gives up. */
 export const MAX_BUSY_RETRIES = 8;
+/** A commit that meets locks is tried again this often; then it is split, down to a record, which is deferred. */
+export const MAX_COMMIT_RETRIES = 3;
+/** How long a chunk is to take, unless its rotation says otherwise: sizes follow. */
+export const DEFAULT_CHUNK_MS = 250;
+/** The pause before a pass over records that were deferred; it doubles twice from pass to pass, up to the second. */
+export const FIRST_PASS_PAUSE_MS = 100;
+export const LONGEST_PASS_PAUSE_MS = 5_000;
+/** While a rotation waits it looks at its job record this often: a pause takes effect within two seconds. */
+export const JOB_LOOK_INTERVAL_MS = 1_000;
+/** Records of one partition, unless the plan says otherwise. */
+export const DEFAULT_PARTITION_RECORDS = 100_000;
 /** More quarantined cells than this among the first 1,000, or this share of all: a wrong key, not bad records. */
 export const MAX_QUARANTINED = 10;
 export const MAX_QUARANTINED_SHARE = 0.001;
+/** Keys whose tags are written into a fence. */
+export const MAX_FENCE_KEYS = 1_000;
+/** How long a statement that raises a fence waits for writers. */
+export const DEFAULT_FENCE_LOCK_TIMEOUT_MS = 5_000;
+export const MAX_FENCE_LOCK_TIMEOUT_MS = 3_600_000;
 /** A job record read back from a store. */
 export const MAX_JOB_BYTES = 64 * KIB;

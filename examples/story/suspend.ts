@@ -12,7 +12,7 @@ export async function suspendOldKey(story: Story, { oldKey }: KeyChange, copied:
   const { page, keyring, definition } = story;
   page.heading('Census, and the old key suspended');
   const census = await countCells(story);
-  await suspendKey(keyring, oldKey, census);
+  await suspendKey(keyring, oldKey, census, { withoutHold: true });
   page.list(keyRows(story, census));
 
   const refusal = await decryptRecord(definition, copied, keyring).then(

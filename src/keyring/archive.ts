@@ -15,6 +15,7 @@ import { isObject } from './checks.js';
 import { decodePayload, splitDocument } from './document.js';
 import { KeyDraft } from './draft.js';
 import { sealDocument } from './held-document.js';
+import { without } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { deriveRootKeys, rewrapKey } from './keys.js';
 import { type OpenOptions, newSlotId, openKeyring } from './open.js';
@@ -61,8 +62,9 @@ export async function exportKeyring(keyring: Keyring, secret: NewSlot): Promise<
       rootKey,
     );
     const from = { root: held.unlocked.root, keyringId };
+    // Where the copy is put into a store, time has passed that no count has seen: keys are found empty anew.
     const rewrapped = await mapAll(keys, DEFAULT_CONCURRENCY, (entry) =>
-      rewrapKey(environment, from, { root, keyringId }, entry),
+      rewrapKey(environment, from, { root, keyringId }, without(entry, 'emptySince')),
     );
     const pages = new Map<string, Bytes>();
     const store = { read: () => undefined, write: () => undefined, remove: () => undefined };

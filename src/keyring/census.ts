@@ -18,7 +18,7 @@ export interface Census {
   readonly keyringId: string;
   /** The keyring's revision when the count began. A later change of the keyring makes the census stale. */
   readonly revision: number;
-  /** By the wall clock. */
+  /** When the count began, by the wall clock of the process that counted. */
   readonly countedAt: Date;
   /** Processes that are written down and had not read that revision when the count began, as they call themselves: they may have written under an older key since. */
   readonly behind: readonly string[];
@@ -32,17 +32,22 @@ export interface Census {
   readonly notCells: number;
 }
 
-const issued = new WeakSet<Census>();
+/** When each began: the `Date` that a census shows can be set. */
+const issued = new WeakMap<Census, number>();
 
 /** Marks a census as counted here; a look-alike does not suspend a key. */
 export function issueCensus(census: Census): Census {
-  issued.add(Object.freeze(census));
+  issued.set(Object.freeze(census), census.countedAt.getTime());
   return census;
 }
 
-/** Refuses a census of another keyring, of another revision, one that nobody counted, or one beside which old keys were in use. */
-export function assertCurrentCensus(census: Census, keyringId: string, revision: number): void {
-  if (!issued.has(census)) {
+/**
+ * When the census began, by the wall clock. Refuses one of another keyring, of another revision, one that nobody
+ * counted, or one beside which old keys were in use.
+ */
+export function assertCurrentCensus(census: Census, keyringId: string, revision: number): number {
+  const countedAtMs = issued.get(census);
+  if (countedAtMs === undefined) {
     throw new CensusStaleError(
       'This is not a census as census() counted it in this process. Count here, then ask again.',
     );
@@ -56,4 +61,5 @@ export function assertCurrentCensus(census: Census, keyringId: string, revision:
     );
   }
   if (census.behind.length > 0) throw new NotAcknowledgedError(revision, census.behind);
+  return countedAtMs;
 }

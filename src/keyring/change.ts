@@ -2,20 +2,13 @@ import { copyBytes, isUint8Array } from '../bytes.js';
 import { assertScopeFits } from '../cipher/index.js';
 import { mapAll } from '../concurrency.js';
 import { type ContextPart, encodeContext } from '../envelope/index.js';
-import {
-  InvalidContextError,
-  KeyInUseError,
-  KeyStateError,
-  KeyringLimitError,
-  UnknownKeyError,
-} from '../errors.js';
+import { InvalidContextError, KeyStateError, KeyringLimitError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../limits.js';
-import { type Census, assertCurrentCensus } from './census.js';
 import type { KeyringDocument } from './document.js';
 import type { Environment } from './environment.js';
-import type { KeyEntry } from './key-entry.js';
+import { type KeyEntry, inState } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
-import { type RootKeys, keyIdOf, makeKey, tenantId } from './keys.js';
+import { type RootKeys, entryOf, keyIdOf, makeKey, tenantId } from './keys.js';
 import { type KeyringPolicy, assertPolicy } from './policy.js';
 import { KeyNames, roleOf } from './roster.js';
 import { type UnlockSecret, rootRevisionOf } from './slots.js';
@@ -46,6 +39,14 @@ export interface KeyInfo {
   readonly state: KeyState;
   /** By the clock of the process that made it. */
   readonly createdAt: Date;
+  /** When it was marked as compromised, or `undefined`: nobody marked it, or another version of cellseal did. */
+  readonly compromisedAt: Date | undefined;
+  /** Since when a census has found no cell under it that `noteCensus` has written down, or `undefined`. */
+  readonly emptySince: Date | undefined;
+  /** From when on `destroyKey` takes its bytes away, or `undefined`. */
+  readonly destroyAfter: Date | undefined;
+  /** Why it is to be destroyed, or was: what `scheduleDestruction` was told, or `undefined`. */
+  readonly destroyReason: string | undefined;
 }
 
 /**
@@ -70,7 +71,15 @@ export function keyInfo(entry: KeyEntry): KeyInfo {
     tenant: ownTenant(entry.tenant),
     state: entry.state,
     createdAt: new Date(entry.createdAt),
+    compromisedAt: dateOf(entry.compromisedAt),
+    emptySince: dateOf(entry.emptySince),
+    destroyAfter: dateOf(entry.destroyAfter),
+    destroyReason: entry.destroyReason,
   };
+}
+
+function dateOf(time: string | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time);
 }
 
 /**
@@ -185,58 +194,10 @@ export async function activateKey(keyring: Keyring, keyId: string): Promise<void
       tenantId(entry.tenant) === tenantId(chosen.tenant);
     return {
       keys: document.keys.map((entry) => {
-        if (entry === chosen) return { ...entry, state: 'active' };
-        return isPredecessor(entry) ? { ...entry, state: 'deactivated' } : entry;
+        if (entry === chosen) return inState(entry, 'active');
+        return isPredecessor(entry) ? inState(entry, 'deactivated') : entry;
       }),
     };
-  });
-}
-
-/**
- * Suspends a key: cells under it are refused from now on. Reversible with {@link resumeKey}. Wants a census of zero for
- * this key, counted over every table of the keyring at the keyring's present revision.
- *
- * @throws KeyInUseError if the census found cells under the key; CensusStaleError if it was not counted at this revision of this keyring.
- * @throws NotAcknowledgedError if a process had not read this revision when the count began: it may have written under the key since. Wait with `awaitAcknowledgement`, then count again.
- * @throws UnknownKeyError, KeyStateError (only a deactivated or compromised key can be suspended), KeyringConflictError.
- */
-export async function suspendKey(keyring: Keyring, keyId: string, census: Census): Promise<void> {
-  await openedOf(keyring).newest.change({ keyId }, (document) => {
-    const chosen = entryOf(document, keyId);
-    assertCurrentCensus(census, document.keyringId, document.revision);
-    if (!KEY_STATES[chosen.state].canSuspend) {
-      throw new KeyStateError(
-        'Only a key that has a successor can be suspended: activate another one first.',
-        {
-          keyId,
-          state: chosen.state,
-        },
-      );
-    }
-    if (chosen.kind === 'index') {
-      throw new KeyStateError('A census counts cells, not tokens yet: an index key cannot be suspended.', {
-        keyId,
-        state: chosen.state,
-      });
-    }
-    const cells = census.cells[keyId] ?? 0;
-    if (cells > 0) throw new KeyInUseError(cells, { keyId });
-    return { keys: withState(document, chosen, 'suspended') };
-  });
-}
-
-/**
- * Takes a suspension back: the key decrypts again.
- *
- * @throws UnknownKeyError, KeyStateError if it is not suspended, KeyringConflictError.
- */
-export async function resumeKey(keyring: Keyring, keyId: string): Promise<void> {
-  await openedOf(keyring).newest.change({ keyId }, (document) => {
-    const chosen = entryOf(document, keyId);
-    if (chosen.state !== 'suspended') {
-      throw new KeyStateError('Only a suspended key can be resumed.', { keyId, state: chosen.state });
-    }
-    return { keys: withState(document, chosen, 'deactivated') };
   });
 }
 
@@ -250,16 +211,6 @@ function assertTenant(tenant: ContextPart): void {
 /** A tenant of bytes in a buffer that nobody else can write to. */
 function ownTenant(tenant: ContextPart | undefined): ContextPart | undefined {
   return isUint8Array(tenant) ? copyBytes(tenant) : tenant;
-}
-
-function entryOf(document: KeyringDocument, keyId: string): KeyEntry {
-  const entry = document.keys.find((candidate) => keyIdOf(candidate) === keyId);
-  if (!entry) throw new UnknownKeyError({ keyId });
-  return entry;
-}
-
-function withState(document: KeyringDocument, chosen: KeyEntry, state: KeyState): readonly KeyEntry[] {
-  return document.keys.map((entry) => (entry === chosen ? { ...entry, state } : entry));
 }
 
 /** A new key, distinct from those that are there: drawn again until its id, and an index key's token prefix, is its own. */

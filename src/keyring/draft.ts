@@ -161,12 +161,14 @@ export class KeyDraft {
     await this.removePages(this.#written.map(({ name }) => name));
   }
 
-  async removePages(names: readonly string[]): Promise<void> {
-    if (names.length === 0) return;
+  /** Gives back those that are left. */
+  async removePages(names: readonly string[]): Promise<readonly string[]> {
+    if (names.length === 0) return [];
     try {
       await this.#store?.remove(names);
+      return [];
     } catch {
-      // The change stands, or is withdrawn, either way; what is left behind is wrapped keys that no document names.
+      return names; // The change stands, or is withdrawn, either way; these are wrapped keys that no document names.
     }
   }
 }

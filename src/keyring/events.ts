@@ -4,6 +4,7 @@ export type KeyringEvent =
   | KeyUsageEvent
   | KeyAgeEvent
   | CompromisedKeyEvent
+  | DestructionScheduledEvent
   | KeyringFailureEvent;
 
 /** A newer document was taken over, or written. */
@@ -44,6 +45,18 @@ export interface CompromisedKeyEvent {
   readonly type: 'compromised-key';
   /** The key. */
   readonly keyId: string;
+}
+
+/** A key's destruction is scheduled; `cancelDestruction` takes it back. Once for each moment, key and process; not for keys of tenants that stand in pages. */
+export interface DestructionScheduledEvent {
+  /** Tells the events apart. */
+  readonly type: 'destruction-scheduled';
+  /** The key. */
+  readonly keyId: string;
+  /** From when on `destroyKey` takes its bytes away. */
+  readonly destroyAfter: Date;
+  /** What `scheduleDestruction` was told, or `undefined`. */
+  readonly reason: string | undefined;
 }
 
 /** Something failed that is tried again by itself. */

@@ -235,10 +235,11 @@ export class HeldDocument {
 
   /**
    * Changes the document by compare-and-swap on its revision. What `edit` throws leaves everything as it was. `secret`
-   * opens the document where the root key has changed.
+   * opens the document where the root key has changed. Gives back the names of pages that were to be removed, and that
+   * the store has not removed.
    */
-  async change(scope: Scope, edit: MakeEdit, secret?: UnlockSecret): Promise<void> {
-    await this.#followed(() => this.#change(scope, edit), secret);
+  change(scope: Scope, edit: MakeEdit, secret?: UnlockSecret): Promise<readonly string[]> {
+    return this.#followed(() => this.#change(scope, edit), secret);
   }
 
   /** Does `work` in the queue; once more where the root key had changed, and could be followed. */
@@ -252,7 +253,7 @@ export class HeldDocument {
     }
   }
 
-  async #change(scope: Scope, edit: MakeEdit): Promise<void> {
+  async #change(scope: Scope, edit: MakeEdit): Promise<readonly string[]> {
     await this.#refresh();
     const { environment } = this;
     const { document, hash, unlocked: before } = this.#held;
@@ -261,7 +262,7 @@ export class HeldDocument {
       { ...document, keys: draft.keys },
       { isLost: (tenant) => draft.isLost(tenant) },
     );
-    if (!edited) return;
+    if (!edited) return [];
 
     const { unlocked = before, removePages = [], ...members } = edited;
     const readAt = momentOf(environment);
@@ -283,7 +284,7 @@ export class HeldDocument {
     this.#accept(held);
     this.#wasRead(readAt);
     // Who has not followed a new root key reads the old document on, and its pages.
-    await draft.removePages([...(edited.unlocked ? [] : draft.replaced), ...removePages]);
+    return draft.removePages([...(edited.unlocked ? [] : draft.replaced), ...removePages]);
   }
 
   /**

@@ -7,12 +7,11 @@ export {
   activateKey,
   addKey,
   addTenants,
+  keyInfo,
   listKeys,
   listTenantKeys,
   refreshKeyring,
-  resumeKey,
   setPolicy,
-  suspendKey,
 } from './change.js';
 export {
   type KeyUsage,
@@ -21,9 +20,20 @@ export {
   isActive,
   listKeyUsage,
 } from './describe.js';
+export {
+  type DestroyOptions,
+  type DestructionReceipt,
+  type DestructionUnknown,
+  type ScheduleOptions,
+  cancelDestruction,
+  destroyKey,
+  scheduleDestruction,
+  withdrawKey,
+} from './destroy.js';
 export type { Environment } from './environment.js';
 export type {
   CompromisedKeyEvent,
+  DestructionScheduledEvent,
   KeyAgeEvent,
   KeyUsageEvent,
   KeyringChangedEvent,
@@ -31,6 +41,7 @@ export type {
   KeyringFailureEvent,
   KeyringListener,
 } from './events.js';
+export { type Abandoned, type HoldChoice, holdOf } from './hold.js';
 export { Keyring, openedOf } from './keyring.js';
 export {
   type CreateOptions,
@@ -79,4 +90,14 @@ export {
   verifyCopy,
 } from './slot-change.js';
 export type { NewSlot, UnlockSecret } from './slots.js';
-export type { KeyKind, KeyState } from './states.js';
+export { KEY_STATES, type KeyKind, type KeyState } from './states.js';
+export {
+  type NoteCensusOptions,
+  type SuspendManyOptions,
+  type SuspendOptions,
+  markCompromised,
+  noteCensus,
+  resumeKey,
+  suspendKey,
+  suspendKeys,
+} from './suspend.js';

@@ -1,11 +1,11 @@
 import { type Bytes, base64url, decodeBase64url, isWellFormed, utf8 } from '../bytes.js';
 import type { ContextPart } from '../envelope/index.js';
 import { KeyringFormatError } from '../errors.js';
-import { MAX_CONTEXT_FIELD_BYTES } from '../limits.js';
+import { MAX_CONTEXT_FIELD_BYTES, MAX_LABEL_CHARACTERS } from '../limits.js';
 import { SUITE_1 } from '../suite.js';
-import { closed, damaged, fixedBytes, integer, isObject, time } from './checks.js';
+import { closed, damaged, fixedBytes, integer, isObject, line, time } from './checks.js';
 import { WRAPPED_BYTES } from './slot-entry.js';
-import { KEY_STATES, type KeyKind, type KeyState } from './states.js';
+import { KEY_STATES, type KeyKind, type KeyMark, type KeyState } from './states.js';
 
 /** A key of the keyring, as the document or a page has it. */
 export interface KeyEntry {
@@ -17,12 +17,21 @@ export interface KeyEntry {
   readonly createdAt: string;
   /** The revision that brought it. */
   readonly addedIn: number;
+  /** When it was marked as compromised; ISO 8601, as all times here. A suspended key that has it comes back as compromised. */
+  readonly compromisedAt?: string;
+  /** When a census began that found nothing under it, and none since has found anything. */
+  readonly emptySince?: string;
+  /** Its bytes are destroyed at this moment at the earliest. */
+  readonly destroyAfter?: string;
+  /** Why, for people. */
+  readonly destroyReason?: string;
   /** IV ‖ sealed key; `undefined` once it is destroyed. */
   readonly wrapped: Bytes | undefined;
 }
 
-const MEMBERS = ['kind', 'tenant', 'commitment', 'state', 'createdAt', 'addedIn', 'wrapped'];
-const OPTIONAL = ['tenant', 'wrapped'];
+const MARKS = ['compromisedAt', 'emptySince', 'destroyAfter', 'destroyReason'] as const;
+const MEMBERS = ['kind', 'tenant', 'commitment', 'state', 'createdAt', 'addedIn', ...MARKS, 'wrapped'];
+const OPTIONAL: readonly string[] = ['tenant', ...MARKS, 'wrapped'];
 const INTEGER = /^(0|-?[1-9][0-9]*)$/;
 
 export function encodeKey(key: KeyEntry): object {
@@ -33,6 +42,7 @@ export function encodeKey(key: KeyEntry): object {
     state: key.state,
     createdAt: key.createdAt,
     addedIn: key.addedIn,
+    ...Object.fromEntries(marksOf(key)),
     ...(key.wrapped === undefined ? {} : { wrapped: base64url(key.wrapped) }),
   };
 }
@@ -48,6 +58,10 @@ export function decodeKey(value: unknown): KeyEntry {
   const row = KEY_STATES[state];
   if (row.holdsBytes !== Object.hasOwn(key, 'wrapped'))
     throw damaged('A key is there and destroyed, or neither.');
+  if (MARKS.some((mark) => Object.hasOwn(key, mark) && !row.marks.includes(mark)))
+    throw damaged('A key’s state contradicts what is said of it.');
+  if (state === 'suspended' && Object.hasOwn(key, 'destroyReason') && !Object.hasOwn(key, 'destroyAfter'))
+    throw damaged('A key is to be destroyed, and no moment is named.');
   return {
     kind,
     tenant: Object.hasOwn(key, 'tenant') ? decodeTenant(key['tenant']) : undefined,
@@ -55,8 +69,35 @@ export function decodeKey(value: unknown): KeyEntry {
     state,
     createdAt: time(key['createdAt']),
     addedIn: integer(key['addedIn'], 1, Number.MAX_SAFE_INTEGER),
+    ...decodeMarks(key),
     wrapped: row.holdsBytes ? fixedBytes(key['wrapped'], WRAPPED_BYTES) : undefined,
   };
+}
+
+/** The key in another state: what its entry may not say there is dropped. */
+export function inState(key: KeyEntry, state: KeyState): KeyEntry {
+  const dropped = MARKS.filter((mark) => !KEY_STATES[state].marks.includes(mark));
+  return { ...without(key, ...dropped), state };
+}
+
+/** The key without some of what its entry may say. */
+export function without(key: KeyEntry, ...marks: readonly KeyMark[]): KeyEntry {
+  const left = { ...key };
+  for (const mark of marks) delete left[mark];
+  return left;
+}
+
+function marksOf(key: KeyEntry): [KeyMark, string][] {
+  return MARKS.flatMap((mark): [KeyMark, string][] => (key[mark] === undefined ? [] : [[mark, key[mark]]]));
+}
+
+function decodeMarks(key: Record<string, unknown>): Partial<Record<KeyMark, string>> {
+  return Object.fromEntries(
+    MARKS.filter((mark) => Object.hasOwn(key, mark)).map((mark) => [
+      mark,
+      mark === 'destroyReason' ? line(key[mark], 1, MAX_LABEL_CHARACTERS) : time(key[mark]),
+    ]),
+  );
 }
 
 function isKind(kind: string): kind is KeyKind {

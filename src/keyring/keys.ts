@@ -1,8 +1,9 @@
 import { type Bytes, base32, concat, equalBytes, hex, utf8 } from '../bytes.js';
 import { type ContextPart, encodeItem, hkdfInfo } from '../envelope/index.js';
-import { AuthenticationError, KeyringDamagedError } from '../errors.js';
+import { AuthenticationError, KeyringDamagedError, UnknownKeyError } from '../errors.js';
 import type { AeadKey, DerivationKey, Engine, MacKey } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
+import type { KeyringDocument } from './document.js';
 import type { Environment } from './environment.js';
 import type { KeyEntry } from './key-entry.js';
 import type { KeyKind, KeyState } from './states.js';
@@ -45,6 +46,22 @@ export function keyIdBytes(commitment: Bytes): Bytes {
 /** The key id as text: 26 characters of base32. */
 export function keyIdOf(entry: Pick<KeyEntry, 'commitment'>): string {
   return base32(keyIdBytes(entry.commitment));
+}
+
+/** The document's key with this id. Throws `UnknownKeyError`. */
+export function entryOf({ keys }: Pick<KeyringDocument, 'keys'>, keyId: string): KeyEntry {
+  const entry = keys.find((candidate) => keyIdOf(candidate) === keyId);
+  if (!entry) throw new UnknownKeyError({ keyId });
+  return entry;
+}
+
+/** The document's keys with another entry in the place of one. */
+export function withEntry(
+  { keys }: Pick<KeyringDocument, 'keys'>,
+  entry: KeyEntry,
+  next: KeyEntry,
+): readonly KeyEntry[] {
+  return keys.map((candidate) => (candidate === entry ? next : candidate));
 }
 
 /** A string that is equal for equal tenants, and for no tenant. `7n` and `"7"` are two. */

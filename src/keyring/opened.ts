@@ -68,8 +68,12 @@ export class OpenedKeyring {
     this.cellKeys = new CellKeys(environment.engine, environment.random);
     this.usage = new UsageMeter(environment, store.usage, () => this.document.policy.maxCellsPerKey);
     this.#reloads = new ReloadQueue(environment.clock, () => newest.refresh());
-    newest.onRead(() => this.#warnOfAge());
-    this.#warnOfAge();
+    const warn = (): void => {
+      this.#warnOfAge();
+      this.#warnOfDestruction();
+    };
+    newest.onRead(warn);
+    warn();
   }
 
   get document(): KeyringDocument {
@@ -290,6 +294,21 @@ export class OpenedKeyring {
         keyId,
         ageDays: Math.floor(ageDays),
         cryptoperiodDays,
+      });
+    }
+  }
+
+  /** So that whoever knows better can take it back. */
+  #warnOfDestruction(): void {
+    for (const entry of this.document.keys) {
+      const { destroyAfter, destroyReason: reason } = entry;
+      if (destroyAfter === undefined) continue;
+      const keyId = keyIdOf(entry);
+      this.#tellOnce(`destroy ${keyId} ${destroyAfter}`, {
+        type: 'destruction-scheduled',
+        keyId,
+        destroyAfter: new Date(destroyAfter),
+        reason,
       });
     }
   }

@@ -1,5 +1,5 @@
 import { KeyringFormatError, KeyringLimitError } from '../errors.js';
-import { CELLS_PER_SALT, MAX_CELLS_PER_KEY } from '../limits.js';
+import { CELLS_PER_SALT, MAX_CELLS_PER_KEY, MAX_HOLD_MS } from '../limits.js';
 import { damaged, isObject } from './checks.js';
 
 /** What holds for every process that uses the keyring. It stands inside the MAC; `setPolicy` changes it. */
@@ -10,6 +10,8 @@ export interface KeyringPolicy {
   readonly maxCellsPerKey?: number | undefined;
   /** How long a key is to be active, in days, 1 to 36,500: from nine tenths on there is a warning, and nothing is refused. Default: no such limit. */
   readonly cryptoperiodDays?: number | undefined;
+  /** How long a key must have been empty, between one count and another, before it is suspended: longer than a process is ever frozen between encrypting and writing. 0 to 31,536,000,000 (365 days). Default: 86,400,000 (24 hours). */
+  readonly holdMs?: number | undefined;
 }
 
 const DAY_MS = 86_400_000;
@@ -17,6 +19,7 @@ const BOUNDS: Readonly<Record<keyof KeyringPolicy, readonly [least: number, most
   maxStaleMs: [1_000, 30 * DAY_MS],
   maxCellsPerKey: [CELLS_PER_SALT, MAX_CELLS_PER_KEY],
   cryptoperiodDays: [1, 36_500],
+  holdMs: [0, MAX_HOLD_MS],
 });
 const MEMBERS = Object.keys(BOUNDS) as (keyof KeyringPolicy)[];
 
@@ -43,7 +46,7 @@ export function assertPolicy(policy: KeyringPolicy): void {
   for (const name of MEMBERS) {
     if (policy[name] !== undefined && !isWithin(name, policy[name])) {
       throw new KeyringLimitError(
-        'maxStaleMs is 1,000 to 2,592,000,000, maxCellsPerKey 65,536 to 2^48, cryptoperiodDays 1 to 36,500.',
+        'maxStaleMs is 1,000 to 2,592,000,000, maxCellsPerKey 65,536 to 2^48, cryptoperiodDays 1 to 36,500, holdMs 0 to 31,536,000,000.',
       );
     }
   }

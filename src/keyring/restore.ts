@@ -5,12 +5,13 @@ import type { Census } from './census.js';
 import { type KeyInfo, keyInfo } from './change.js';
 import { decodePayload, splitDocument } from './document.js';
 import { HeldDocument, momentOf, unlockedBy } from './held-document.js';
-import type { KeyEntry } from './key-entry.js';
+import { type KeyEntry, without } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { type RootKeys, keyIdOf, rewrapKey } from './keys.js';
 import type { OpenedKeyring } from './opened.js';
 import { type UnlockSecret, findSlotOrThrow, rootRevisionOf, slotType } from './slots.js';
-import { KEY_STATES } from './states.js';
+import { KEY_STATES, type KeyMark } from './states.js';
+import { onlyDecrypting } from './suspend.js';
 
 /** What {@link restoreKey} takes: an older copy of the keyring, the secret that opens the copy, and which keys are wanted. */
 export interface RestoreKeyOptions extends UnlockSecret {
@@ -106,7 +107,7 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
         let kept = entry;
         if (entry.state === 'suspended' && (hasCells(keyId) || isNamed(keyId))) kept = onlyDecrypting(entry);
         if (entry.state === 'destroyed' && isNamed(keyId) && candidate?.wrapped)
-          kept = onlyDecrypting(await take(candidate));
+          kept = onlyDecrypting({ ...(await take(candidate)), ...compromiseOf(entry) });
         if (kept !== entry) brought.push(kept);
         next.push(kept);
       }
@@ -120,7 +121,9 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
         // Under an older root key than the present one it may have leaked: it is not written with again.
         const isTrusted = archived.rootRevision >= rootRevisionOf(opened.slotId);
         const entry =
-          isOfLostPage && (isTrusted || !KEY_STATES[taken.state].opens) ? taken : onlyDecrypting(taken);
+          isOfLostPage && (isTrusted || !KEY_STATES[taken.state].opens)
+            ? without(taken, ...SINCE_THEN)
+            : onlyDecrypting(taken);
         brought.push(entry);
         next.push(entry);
       }
@@ -136,9 +139,11 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
   return { restored: restored.map(keyInfo), missing: Object.fromEntries(missing) };
 }
 
-/** Whatever it was: a key that comes back is written with only where somebody makes it active. */
-function onlyDecrypting(entry: KeyEntry): KeyEntry {
-  return { ...entry, state: entry.state === 'compromised' ? 'compromised' : 'deactivated' };
+/** What may not be so any more since the copy was made: the key may have been written with, or its destruction cancelled. */
+const SINCE_THEN: readonly KeyMark[] = ['emptySince', 'destroyAfter', 'destroyReason'];
+
+function compromiseOf({ compromisedAt }: KeyEntry): Pick<KeyEntry, 'compromisedAt'> {
+  return compromisedAt === undefined ? {} : { compromisedAt };
 }
 
 async function openArchive(

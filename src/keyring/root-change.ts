@@ -4,7 +4,6 @@ import {
   DefinitionError,
   InvalidPassphraseError,
   KeyChangeUnderWayError,
-  KeyInUseError,
   KeyringConflictError,
   KeyringLimitError,
   KeyringRekeyedError,
@@ -13,13 +12,14 @@ import {
 import { DEFAULT_CONCURRENCY, MAX_SLOTS } from '../limits.js';
 import { SUITE_1 } from '../suite.js';
 import { type AcknowledgementOptions, acknowledged } from './acknowledgement.js';
-import { type Census, assertCurrentCensus } from './census.js';
+import type { Census } from './census.js';
 import { newKey } from './change.js';
 import type { KeyringDocument, RootChange } from './document.js';
 import type { Edit, Unlocked } from './held-document.js';
-import type { KeyEntry } from './key-entry.js';
+import { assertAbandoned, assertHoldChoice, proofOf } from './hold.js';
+import { type KeyEntry, inState } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
-import { deriveRootKeys, keyIdOf, rewrapKey, tenantId } from './keys.js';
+import { deriveRootKeys, rewrapKey, tenantId } from './keys.js';
 import { newSlotId } from './open.js';
 import type { OpenedKeyring } from './opened.js';
 import { KeyNames } from './roster.js';
@@ -35,6 +35,7 @@ import {
   slotType,
 } from './slots.js';
 import { KEY_STATES } from './states.js';
+import { type SuspendManyOptions, suspended } from './suspend.js';
 
 /** Who is outrun this often in a row is told. */
 const MAX_TRIES = 8;
@@ -115,34 +116,40 @@ async function begin(
 }
 
 /**
- * Ends a change of the key: suspends every data key that `changeKey` has replaced. Wants a census of zero for each of
- * them, counted over every table of the keyring at its present revision, when every process that is written down had
- * read it. What is written from then on is under keys that no old copy of the keyring holds, with its passphrase or
- * without; a process that is not written down, or was frozen between encrypting and writing, is met by counting again.
+ * Ends a change of the key: suspends every data key that `changeKey` has replaced, all in one change, and each as
+ * `suspendKey` does: after two censuses of zero, of which `noteCensus` has written down the first, with the hold between
+ * them. What is written from then on is under keys that no old copy of the keyring holds, with its passphrase or
+ * without.
  *
  * Safe to repeat; without a change under way it does nothing.
  *
- * @throws KeyInUseError if the census found cells under a replaced key; CensusStaleError if it was not counted at this revision of this keyring.
+ * @throws KeyInUseError if the census found cells under a replaced key, other than exactly as many as are abandoned; CensusStaleError if it was not counted at this revision of this keyring.
+ * @throws HoldError if a replaced key was not marked as empty, or not for long enough; `until` is the first moment that a count may begin.
  * @throws NotAcknowledgedError if a process had not read this revision when the count began. Wait with `awaitAcknowledgement`, then count again.
  */
-export async function finishKeyChange(keyring: Keyring, census: Census): Promise<void> {
-  await openedOf(keyring).newest.change('all', ({ keyringId, revision, change, keys }) => {
+export async function finishKeyChange(
+  keyring: Keyring,
+  census: Census,
+  options: SuspendManyOptions = {},
+): Promise<void> {
+  const { abandon = {}, ...hold } = options;
+  assertHoldChoice(hold);
+  assertAbandoned(abandon);
+  const { newest, environment } = openedOf(keyring);
+  await newest.change('all', (document) => {
+    const { change, keys } = document;
     if (!change) return undefined;
     if (keys.some((entry) => isSuccessor(entry, change))) {
       throw new CensusStaleError('The new keys are not active yet. Call changeKey again, rotate, and count.');
     }
-    assertCurrentCensus(census, keyringId, revision);
+    const proof = proofOf(document, census, hold, abandon);
+    const isReplaced = ({ kind, state, addedIn }: KeyEntry): boolean =>
+      kind === 'data' && addedIn < change.revision && KEY_STATES[state].canSuspend;
+    const chosen = new Set(keys.filter(isReplaced));
     return {
       change: undefined,
       removePages: change.pages,
-      keys: keys.map((entry) => {
-        const isReplaced = entry.kind === 'data' && entry.addedIn < change.revision;
-        if (!isReplaced || !KEY_STATES[entry.state].canSuspend) return entry;
-        const keyId = keyIdOf(entry);
-        const cells = census.cells[keyId] ?? 0;
-        if (cells > 0) throw new KeyInUseError(cells, { keyId });
-        return { ...entry, state: 'suspended' };
-      }),
+      keys: suspended(document, chosen, proof, environment.clock.wallMs()),
     };
   });
 }
@@ -196,7 +203,7 @@ async function nextRoot(
     const rewrapped = await mapAll(document.keys, DEFAULT_CONCURRENCY, async (entry) => {
       const next = await rewrapKey(environment, from, to, entry);
       // An old copy of the keyring holds it: it must never come to be written with.
-      return entry.state === 'pre-active' ? { ...next, state: 'deactivated' as const } : next;
+      return entry.state === 'pre-active' ? inState(next, 'deactivated') : next;
     });
     const names = new KeyNames(document.keys);
     const active = document.keys.filter(({ state }) => state === 'active');
@@ -248,9 +255,9 @@ function activated(keys: readonly KeyEntry[], change: RootChange): Edit | undefi
   if (roles.size === 0) return undefined; // another call has done it
   return {
     keys: keys.map((entry): KeyEntry => {
-      if (isSuccessor(entry, change)) return { ...entry, state: 'active' };
+      if (isSuccessor(entry, change)) return inState(entry, 'active');
       const isPredecessor = entry.state === 'active' && roles.has(roleOf(entry));
-      return isPredecessor ? { ...entry, state: 'deactivated' } : entry;
+      return isPredecessor ? inState(entry, 'deactivated') : entry;
     }),
   };
 }

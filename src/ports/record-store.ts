@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes.js';
 import type { MaybePromise } from '../maybe.js';
-import type { JobStore, JobWrite, QuarantineEntry } from './job-store.js';
+import type { JobStore, JobWrite, RefusedCell } from './job-store.js';
 
 /** How an attribute's cells are stored: as text of 7-bit characters, or as bytes. */
 export type CellForm = 'text' | 'binary';
@@ -61,11 +61,11 @@ export interface StoredRecord {
 
 /** One page of a table, in key order. */
 export interface Page {
-  /** At most `maxRecords`; fewer where `maxBytes` was reached, but at least one unless the table ends here. */
+  /** At most `maxRecords`; fewer where `maxBytes` was reached, but at least one unless there is no more. */
   readonly records: readonly StoredRecord[];
   /** The place after the last record; `undefined` where the page is empty. */
   readonly next: Cursor | undefined;
-  /** Whether the table ends here. Only this says so: a short page does not, and an error never does. */
+  /** Whether the table, or the range that was asked for, ends here. Only this says so: a short page does not, and an error never does. */
   readonly done: boolean;
 }
 
@@ -73,6 +73,8 @@ export interface Page {
 export interface PageRequest {
   /** `undefined`: from the beginning. */
   readonly after: Cursor | undefined;
+  /** The last place that is wanted, itself included; `undefined`: to the end of the table. */
+  readonly until?: Cursor | undefined;
   /** At least 1. */
   readonly maxRecords: number;
   /** Over the cells' bytes; one record may exceed it. */
@@ -99,15 +101,18 @@ export interface RecordSwap {
 
 /** What is committed together. */
 export interface Chunk {
+  /** The job's name: under it the quarantine stands. */
+  readonly id: string;
   /** One for each record that changes. */
   readonly swaps: readonly RecordSwap[];
-  /** Cells that were refused: noted, never changed. */
-  readonly quarantine: readonly QuarantineEntry[];
+  /** Cells that were refused: noted, never changed. What has become of one that was noted before stays so. */
+  readonly quarantine: readonly RefusedCell[];
   /**
    * Called once all swaps are made, with one answer for each, in their order: the job record that goes with them.
-   * It must be synchronous, so that a store may hold a transaction open around it.
+   * It must be synchronous, so that a store may hold a transaction open around it. Without it nothing but swaps and
+   * quarantine is written: who works on a part of a table keeps its place elsewhere.
    */
-  readonly job: (swapped: readonly boolean[]) => JobWrite;
+  readonly job?: ((swapped: readonly boolean[]) => JobWrite) | undefined;
 }
 
 /** What became of a chunk. */
@@ -168,6 +173,11 @@ export interface RecordStore extends JobStore {
   readonly abilities: StoreAbilities;
   /** One page in key order, by keyset: never by offset. A cursor that is none of its own is `InvalidCursorError`. */
   page(layout: TableLayout, request: PageRequest): MaybePromise<Page>;
+  /**
+   * The places of every `everyRecords`-th record (at least 1) in key order, but not of the table's last: they divide it
+   * into ranges of that many records. Reads keys only, once each, and never by offset.
+   */
+  boundaries(layout: TableLayout, everyRecords: number): MaybePromise<readonly Cursor[]>;
   /** The records with these keys that are still there, with what they hold now. */
   reread(layout: TableLayout, keys: readonly RecordKey[]): MaybePromise<readonly StoredRecord[]>;
   /** Swaps, quarantine and job record: together where the store has transactions. */

@@ -3,48 +3,58 @@
  *
  * @packageDocumentation
  */
-import { type Census, type Keyring, openedOf } from '../keyring/index.js';
-import { platformRandom, systemClock } from '../platform.js';
-import type { StopSignal } from '../ports/clock.js';
-import type { QuarantineEntry } from '../ports/job-store.js';
-import type { RecordStore } from '../ports/record-store.js';
+import { type Census, openedOf } from '../keyring/index.js';
 import type { Schema } from '../schema.js';
-import { type StepObserver, type SweepEnvironment, countCells } from '../sweep/index.js';
+import { countCells } from '../sweep/index.js';
+import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import type { RotationProgress } from './progress.js';
-import { type RotationLimits, jobId, runRotation } from './rotate.js';
+import { type RotationLimits, runRotation } from './rotate.js';
 
 export type { MaybePromise } from '../maybe.js';
 export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
-export { STEPS, type StepName, type StepObserver } from '../sweep/index.js';
-export type { RotationCounters } from './job.js';
+export {
+  STEPS,
+  type StepName,
+  type StepObserver,
+  type SweepCounters as RotationCounters,
+} from '../sweep/index.js';
+export { type PauseOptions, pauseRotation, resumeRotation, setRotationPace } from './control.js';
+export { isFenceRefusal, withKeyRefresh } from './fence/refusal.js';
+export type { FenceSql } from './fence/sql.js';
+export { type FenceDialect, type FenceOptions, fenceSql } from './fence.js';
+export { type FinishOptions, type FinishOutcome, type HeldKey, finishRotation } from './finish.js';
+export type { RecordsOptions, StopOptions } from './options.js';
+export type { Pace, PaceSettings, Throttle, ThrottleAnswer } from './pace.js';
+export {
+  type PlanOptions,
+  type RotatePartitionOptions,
+  type RotationPartition,
+  planPartitions,
+  rotatePartition,
+} from './partition.js';
 export type { RotationProgress } from './progress.js';
-export type { RotationLimits } from './rotate.js';
-
-/** What works on records takes a keyring and the store that holds them. */
-export interface RecordsOptions {
-  /** An open keyring whose cells the tables hold. */
-  readonly keyring: Keyring;
-  /** The store that holds the tables: `sqliteRecords(client)`, for instance. */
-  readonly records: RecordStore;
-}
+export {
+  type QuarantineRetry,
+  abandonQuarantined,
+  listQuarantine,
+  retryQuarantined,
+} from './quarantine.js';
+export type { RotationLimits, SweepLimits } from './rotate.js';
+export { type RotationState, type RotationStatus, type SweepStatus, rotationStatus } from './status.js';
 
 /** What {@link rotate} takes. */
-export interface RotateOptions extends RecordsOptions, RotationLimits {
-  /** Stops the rotation between two steps; it rejects with the signal's reason. What was committed stays, and the next call goes on there. */
-  readonly signal?: StopSignal;
-  /** Called before and after every step that touches a store: for tests that stop or kill it there. */
-  readonly observer?: StepObserver;
-}
+export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimits {}
 
 /**
  * Re-encrypts every cell of the schema that is not under its active key, while the application reads and writes. Adding
  * and activating a key are acts of their own (`addKey`, `activateKey`): calling this again never makes another key.
  *
- * Yields once it has begun, and after every chunk. Stop it by leaving the loop, by the signal, or by killing the process; call it again and it
- * goes on from its checkpoint, or from the beginning where there is none, with the same result. Of two that run over
- * one store, the one that began later goes on.
+ * Yields once it has begun, and after every chunk. Stop it by leaving the loop, by the signal, or by killing the process;
+ * call it again and it goes on from its checkpoint, or from the beginning where there is none, with the same result.
+ * {@link pauseRotation} stops it wherever it runs, until {@link resumeRotation}. Of two that run over one store, the one
+ * that began later goes on.
  *
  * A cell that is refused stays as it is and is listed by {@link listQuarantine}. A record is swapped only if its cells
  * still have the bytes that were read: no write of the application is lost, and no deleted record comes back.
@@ -53,7 +63,8 @@ export interface RotateOptions extends RecordsOptions, RotationLimits {
  *
  * @throws RotationBlockedError: too many cells were refused, or records change faster than they can be swapped.
  * @throws RotationSupersededError: another rotation has taken over.
- * @throws StoreBusyError: the database stayed locked. Errors of the database itself are passed on as they are.
+ * @throws DefinitionError for limits that bound nothing, or a pace that is none.
+ * @throws StoreBusyError: the database stayed locked. Errors of the database itself, and of `throttle`, are passed on as they are.
  */
 export function rotate(
   schema: Schema,
@@ -61,7 +72,7 @@ export function rotate(
 ): AsyncGenerator<RotationProgress, void, undefined> {
   const { keyring, records, signal, observer, ...limits } = options;
   return runRotation({
-    environment: environmentOf(signal, observer),
+    environment: environmentOf(options),
     opened: openedOf(keyring),
     schema,
     records,
@@ -73,18 +84,7 @@ export function rotate(
  * Counts the cells of every table of the schema by key, at the keyring's present revision and without regard to any
  * checkpoint. `suspendKey` wants one that finds nothing under the key.
  */
-export async function census(schema: Schema, { keyring, records }: RecordsOptions): Promise<Census> {
-  return countCells(environmentOf(), openedOf(keyring), schema, records);
-}
-
-/** The cells that the last rotation of this keyring refused. They were left as they are. */
-export async function listQuarantine({
-  keyring,
-  records,
-}: RecordsOptions): Promise<readonly QuarantineEntry[]> {
-  return records.listQuarantine(jobId(openedOf(keyring)));
-}
-
-function environmentOf(signal?: StopSignal, observer: StepObserver = {}): SweepEnvironment {
-  return { clock: systemClock, random: platformRandom, observer, signal };
+export async function census(schema: Schema, options: RecordsOptions & StopOptions): Promise<Census> {
+  const { keyring, records } = options;
+  return countCells(environmentOf(options), openedOf(keyring), schema, records);
 }

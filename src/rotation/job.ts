@@ -1,31 +1,24 @@
 import { MAX_JOB_BYTES } from '../limits.js';
+import { NO_COUNTS, type SweepCounters } from '../sweep/index.js';
+import { type PaceSettings, decodePace, encodePace } from './pace.js';
 
-/** What a rotation has counted. Counters only grow, and are committed with the work that they count. */
-export interface RotationCounters {
-  /** Records looked at, over all passes. */
-  readonly scanned: number;
-  /** Cells sealed anew. */
-  readonly rewritten: number;
-  /** Cells found under their active key in the first pass. */
-  readonly current: number;
-  /** Swaps lost to somebody who wrote the record at the same moment. */
-  readonly conflicts: number;
-  /** Records left for the next pass after five lost swaps. */
-  readonly deferred: number;
-  /** Cells that were refused in the first pass; `listQuarantine` has them all. */
-  readonly quarantined: number;
-  /** Bytes of the cells sealed anew, as they are stored. */
-  readonly bytes: number;
-}
+/** Where a rotation is: `paused` until somebody resumes it; `swept` when every record was looked at; `blocked` when it stopped by itself. */
+export type JobState = 'sweeping' | 'paused' | 'swept' | 'blocked';
 
 /** The checkpoint of a rotation, as it is stored beside the records. It is a hint: the census is the authority. */
 export interface RotationJob {
   readonly format: typeof JOB_FORMAT;
-  /** The keyring, the tables and the active keys that the checkpoint is for, hashed: for others it says nothing. */
+  /** The keyring and the tables that the checkpoint is for, hashed: for others its places say nothing. */
   readonly scope: string;
+  /** The active keys that it sweeps to, hashed. */
+  readonly aim: string;
+  /** Who is at it: drawn at random by each run that takes it over. */
+  readonly run: string;
   /** One more at every write, so that no two records are alike. */
   readonly revision: number;
-  readonly state: 'sweeping' | 'swept' | 'blocked';
+  readonly state: JobState;
+  /** Why it is paused or blocked; `null` where nothing was said. */
+  readonly reason: string | null;
   readonly pass: number;
   /** Position in the schema. */
   readonly table: number;
@@ -35,85 +28,81 @@ export interface RotationJob {
   readonly passScanned: number;
   /** Records deferred in this pass. */
   readonly passDeferred: number;
-  readonly counters: RotationCounters;
+  /** Other keys were made active during this pass: what it did before is to do again, in one more pass. */
+  readonly isBehind: boolean;
+  /** How often that has happened. */
+  readonly turns: number;
+  readonly pace: PaceSettings;
+  readonly counters: SweepCounters;
   /** Milliseconds since 1970. */
   readonly startedAtMs: number;
   readonly updatedAtMs: number;
 }
 
-export const JOB_FORMAT = 1;
-
-const NO_COUNTS: RotationCounters = Object.freeze({
-  scanned: 0,
-  rewritten: 0,
-  current: 0,
-  conflicts: 0,
-  deferred: 0,
-  quarantined: 0,
-  bytes: 0,
-});
+const JOB_FORMAT = 1;
+const MAX_REASON_CHARACTERS = 500;
 
 /** A job that begins at the beginning. */
-export function freshJob(scope: string, nowMs: number): RotationJob {
+export function freshJob(
+  of: Pick<RotationJob, 'scope' | 'aim' | 'run' | 'pace'>,
+  nowMs: number,
+): RotationJob {
   return {
     format: JOB_FORMAT,
-    scope,
+    scope: of.scope,
+    aim: of.aim,
+    run: of.run,
     revision: 1,
     state: 'sweeping',
+    reason: null,
     pass: 1,
     table: 0,
     cursor: null,
     passScanned: 0,
     passDeferred: 0,
+    isBehind: false,
+    turns: 0,
+    pace: of.pace,
     counters: NO_COUNTS,
     startedAtMs: nowMs,
     updatedAtMs: nowMs,
   };
 }
 
-/** The counters with `more` added. */
-export function addCounters(counters: RotationCounters, more: Partial<RotationCounters>): RotationCounters {
-  const sum = { ...counters };
-  for (const name of Object.keys(NO_COUNTS) as (keyof RotationCounters)[]) sum[name] += more[name] ?? 0;
-  return sum;
-}
-
 /** One text a job. */
 export function encodeJob(job: RotationJob): string {
-  return JSON.stringify(job);
+  return JSON.stringify({ ...job, pace: encodePace(job.pace) });
 }
 
-/**
- * The job to resume, or `undefined` where the record is damaged, of another scope, or not under way: then the rotation
- * begins at the beginning, which costs repeated looks and nothing else.
- */
-export function resumableJob(
-  record: string | undefined,
-  scope: string,
-  tables: number,
-): RotationJob | undefined {
-  const job = record === undefined ? undefined : decodeJob(record);
-  const fits = job?.scope === scope && job.state === 'sweeping' && job.table < tables;
-  return fits ? job : undefined;
+/** A reason as a job record can hold it. */
+export function shortReason(reason: string): string {
+  return reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
 }
 
 const MEMBERS: Readonly<Record<keyof RotationJob, (value: unknown) => boolean>> = {
   format: (value) => value === JOB_FORMAT,
-  scope: (value) => typeof value === 'string',
+  scope: isText,
+  aim: isText,
+  run: isText,
   revision: isCount,
-  state: (value) => value === 'sweeping' || value === 'swept' || value === 'blocked',
+  state: (value) => value === 'sweeping' || value === 'paused' || value === 'swept' || value === 'blocked',
+  reason: (value) => value === null || (isText(value) && value.length <= MAX_REASON_CHARACTERS),
   pass: isCount,
   table: isCount,
-  cursor: (value) => value === null || typeof value === 'string',
+  cursor: (value) => value === null || isText(value),
   passScanned: isCount,
   passDeferred: isCount,
+  isBehind: (value) => typeof value === 'boolean',
+  turns: isCount,
+  pace: (value) => decodePace(value) !== undefined,
   counters: (value) => isClosed(value, Object.keys(NO_COUNTS)) && Object.values(value).every(isCount),
   startedAtMs: isCount,
   updatedAtMs: isCount,
 };
 
-function decodeJob(record: string): RotationJob | undefined {
-  if (record.length > MAX_JOB_BYTES) return undefined;
+/** `undefined` where the record is damaged: then it says nothing, which costs repeated looks and nothing else. */
+export function decodeJob(record: string | undefined): RotationJob | undefined {
+  if (record === undefined || record.length > MAX_JOB_BYTES) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(record);
@@ -122,15 +111,22 @@ function decodeJob(record: string): RotationJob | undefined {
   }
   if (!isClosed(value, Object.keys(MEMBERS))) return undefined;
   const isSound = Object.entries(MEMBERS).every(([name, is]) => is(value[name]));
-  return isSound ? (value as unknown as RotationJob) : undefined;
+  if (!isSound) return undefined;
+  return { ...(value as unknown as RotationJob), pace: decodePace(value['pace']) as PaceSettings };
 }
 
-function isClosed(value: unknown, members: readonly string[]): value is Record<string, unknown> {
+/** An object with exactly these members of its own. */
+export function isClosed(value: unknown, members: readonly string[]): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== members.length)
     return false;
   return members.every((name) => Object.hasOwn(value, name));
 }
 
-function isCount(value: unknown): boolean {
+/** An integer from 0 to 2^53 − 1. */
+export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
 }

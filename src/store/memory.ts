@@ -20,6 +20,7 @@ import type {
   TableCount,
   TableLayout,
 } from '../ports/record-store.js';
+import { nameOfCell } from './quarantine.js';
 
 export { memoryKeyring } from './memory-keyring.js';
 
@@ -60,10 +61,17 @@ export function memoryRecords(): MemoryRecords {
     return rows;
   };
 
+  const heldBy = (id: string): Map<string, QuarantineEntry> => {
+    const held = quarantine.get(id) ?? new Map<string, QuarantineEntry>();
+    quarantine.set(id, held);
+    return held;
+  };
+
   const writeJob = ({ id, previous, next, forgetQuarantine }: JobWrite): boolean => {
     if (jobs.get(id) !== previous) return false;
     jobs.set(id, next);
-    if (forgetQuarantine) quarantine.delete(id);
+    if (forgetQuarantine)
+      for (const [name, { disposition }] of heldBy(id)) if (disposition === 'open') heldBy(id).delete(name);
     return true;
   };
 
@@ -79,6 +87,8 @@ export function memoryRecords(): MemoryRecords {
       return rowsOf(layout).page(layout, request);
     },
 
+    boundaries: (layout, everyRecords) => rowsOf(layout).boundaries(everyRecords),
+
     reread(layout, keys) {
       const rows = rowsOf(layout);
       return keys.flatMap((key) => {
@@ -88,10 +98,9 @@ export function memoryRecords(): MemoryRecords {
     },
 
     // Not one await: what is swapped, quarantined and checkpointed here is one step for everybody else.
-    commit(layout: TableLayout, { swaps, quarantine: refused, job }: Chunk): ChunkOutcome {
+    commit(layout: TableLayout, { id, swaps, quarantine: refused, job }: Chunk): ChunkOutcome {
       const swapped = swaps.map((swap) => isCurrent(layout, swap));
-      const write = job(swapped);
-      if (!writeJob(write)) return { committed: false };
+      if (job && !writeJob(job(swapped))) return { committed: false };
       swaps.forEach(({ key, cells }, i) => {
         if (!swapped[i]) return;
         const changes = Object.fromEntries(
@@ -99,9 +108,10 @@ export function memoryRecords(): MemoryRecords {
         );
         rowsOf(layout).put(key, { ...rowsOf(layout).get(key), ...changes });
       });
-      const held = quarantine.get(write.id) ?? new Map<string, QuarantineEntry>();
-      for (const entry of refused) held.set(JSON.stringify([entry.table, entry.key, entry.column]), entry);
-      quarantine.set(write.id, held);
+      for (const cell of refused) {
+        const disposition = heldBy(id).get(nameOfCell(cell))?.disposition ?? 'open';
+        heldBy(id).set(nameOfCell(cell), { ...cell, disposition });
+      }
       return { committed: true, swapped };
     },
 
@@ -115,7 +125,15 @@ export function memoryRecords(): MemoryRecords {
 
     readJob: (id) => jobs.get(id),
     writeJob,
-    listQuarantine: (id) => [...(quarantine.get(id)?.values() ?? [])],
+    listQuarantine: (id) => [...heldBy(id).values()],
+    settleQuarantine(id, cells, to) {
+      const there = new Set(cells.map(nameOfCell).filter((name) => heldBy(id).has(name)));
+      for (const name of there) {
+        if (to === 'gone') heldBy(id).delete(name);
+        else heldBy(id).set(name, { ...(heldBy(id).get(name) as QuarantineEntry), disposition: to });
+      }
+      return there.size;
+    },
 
     insert({ layout }, row) {
       const key = keyOf(layout, row);
@@ -165,18 +183,24 @@ class MemoryRows {
     return true;
   }
 
-  page(layout: TableLayout, { after, maxRecords, maxBytes }: PageRequest): Page {
+  page(layout: TableLayout, { after, until, maxRecords, maxBytes }: PageRequest): Page {
     const records: StoredRecord[] = [];
     let bytes = 0;
-    if (after !== undefined && !isKey(layout, after)) throw new InvalidCursorError({ table: layout.name });
+    for (const place of [after, until])
+      if (place !== undefined && !isKey(layout, place)) throw new InvalidCursorError({ table: layout.name });
     const start = after === undefined ? 0 : this.#after(after);
-    for (const key of this.#order.slice(start, start + maxRecords)) {
+    const end = until === undefined ? this.#order.length : this.#after(until);
+    for (const key of this.#order.slice(start, Math.min(start + maxRecords, end))) {
       const record = storedRecord(layout, key, this.#rows.get(key) as MemoryRow);
       bytes += record.cells.reduce<number>((sum, cell) => sum + sizeOf(cell), 0);
       if (records.length > 0 && bytes > maxBytes) break;
       records.push(record);
     }
-    return { records, next: records.at(-1)?.key, done: start + records.length >= this.#order.length };
+    return { records, next: records.at(-1)?.key, done: start + records.length >= end };
+  }
+
+  boundaries(everyRecords: number): RecordKey[] {
+    return this.#order.slice(0, -1).filter((_, i) => (i + 1) % everyRecords === 0);
   }
 
   /** How many keys are not greater: the place after `key`, whether it is there or not. */

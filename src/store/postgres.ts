@@ -55,6 +55,10 @@ export interface PgClient {
 
 /** A connection that was taken from a `Pool` of `pg`. */
 export interface PgPoolClient extends PgClient {
+  /** Hears of a connection that breaks. */
+  on(event: 'error', listener: () => void): unknown;
+  /** Hears of it no more. */
+  removeListener(event: 'error', listener: () => void): unknown;
   /** Gives it back, or ends it. */
   release(destroy?: boolean): void;
 }
@@ -74,9 +78,15 @@ export function pgExecutor(pool: PgPool): SqlExecutor {
     ...over(pool),
     async transaction(work) {
       const client = await pool.connect();
+      // The statement under way says it too; unheard, this one would end the process.
+      const ignore = (): void => undefined;
+      client.on('error', ignore);
       const connection = {
         say: (sql: string) => client.query(sql, []),
-        end: (isBroken: boolean) => client.release(isBroken),
+        end(isBroken: boolean) {
+          client.release(isBroken); // from here on its pool listens
+          client.removeListener('error', ignore);
+        },
       };
       return onConnection(connection, () => work(over(client)));
     },

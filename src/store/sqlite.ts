@@ -7,7 +7,7 @@ import type { Chunk, ChunkOutcome, Page, RecordStore, TableCount } from '../port
 import { countTable } from './sqlite/census.js';
 import type { Row, SqliteClient } from './sqlite/client.js';
 import { SqliteJobs } from './sqlite/jobs.js';
-import { readPage, rereadRecords, swapRecords } from './sqlite/records.js';
+import { readBoundaries, readPage, rereadRecords, swapRecords } from './sqlite/records.js';
 import { ROLL_BACK, guarded, inTransaction, tableName } from './sqlite/sql.js';
 
 export type { SqliteChanges, SqliteClient, SqliteStatement, SqliteValue } from './sqlite/client.js';
@@ -39,17 +39,18 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
     page: (layout, request) =>
       inTransaction(client, 'BEGIN', () => readPage(client, layout, request)) as Page,
 
+    boundaries: (layout, everyRecords) => guarded(() => readBoundaries(client, layout, everyRecords)),
+
     reread: (layout, keys) => guarded(() => rereadRecords(client, layout, keys)),
 
-    commit: (layout, { swaps, quarantine, job }: Chunk): ChunkOutcome => {
+    commit: (layout, { id, swaps, quarantine, job }: Chunk): ChunkOutcome => {
       jobs.assertBeside(layout);
       return (
         inTransaction(client, 'BEGIN IMMEDIATE', () => {
           jobs.ensureTables();
           const swapped = swapRecords(client, layout, swaps);
-          const write = job(swapped);
-          if (!jobs.write(write)) return ROLL_BACK;
-          jobs.quarantine(write.id, quarantine);
+          if (job && !jobs.write(job(swapped))) return ROLL_BACK;
+          jobs.quarantine(id, quarantine);
           return { committed: true, swapped };
         }) ?? { committed: false }
       );
@@ -73,5 +74,10 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
         return jobs.write(write) || ROLL_BACK;
       }) ?? false,
     listQuarantine: (id) => guarded(() => jobs.quarantined(id)),
+    settleQuarantine: (id, cells, to) =>
+      inTransaction(client, 'BEGIN IMMEDIATE', () => {
+        jobs.ensureTables();
+        return jobs.settle(id, cells, to);
+      }) as number,
   };
 }

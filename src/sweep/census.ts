@@ -21,13 +21,15 @@ export async function countCells(
   const { keyringId, revision } = opened.document;
   // Before the count: who reads the keyring while it is under way may have written just before.
   const behind = await step(environment, 'keyring.refresh', () => processesBehind(opened));
+  // Before it, too: whether a key was empty long enough is measured from one beginning to the other.
+  const countedAt = new Date(environment.clock.wallMs());
   const layouts = schema.tables.map(({ layout }) => layout);
   const counts = await step(environment, 'census', () => records.census(layouts));
   const tables = counts.map(tableCensus);
   return issueCensus({
     keyringId,
     revision,
-    countedAt: new Date(environment.clock.wallMs()),
+    countedAt,
     behind,
     tables,
     records: sum(tables.map((table) => table.records)),

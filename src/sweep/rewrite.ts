@@ -6,7 +6,7 @@ import { CellRefusedError, CellsealError, SelfCheckError } from '../errors.js';
 import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import { type MaybePromise, andThen } from '../maybe.js';
-import type { QuarantineEntry } from '../ports/job-store.js';
+import type { RefusedCell } from '../ports/job-store.js';
 import type { CellSwap, RecordSwap, StoredRecord } from '../ports/record-store.js';
 import { contextRecord, contextTenant } from '../record-id.js';
 import { type Table, bindingOf } from '../table.js';
@@ -16,7 +16,7 @@ export interface RecordWork {
   /** `undefined` where every cell that can be read is under its active key already. */
   readonly swap: RecordSwap | undefined;
   /** Cells that were refused. Their bytes stay as they are. */
-  readonly refused: readonly QuarantineEntry[];
+  readonly refused: readonly RefusedCell[];
   /** Cells under their active key. */
   readonly current: number;
 }
@@ -28,7 +28,7 @@ export async function rewriteRecord(
   record: StoredRecord,
 ): Promise<RecordWork> {
   const cells: CellSwap[] = [];
-  const refused: QuarantineEntry[] = [];
+  const refused: RefusedCell[] = [];
   let current = 0;
   for (const [position, [column, attribute]] of Object.entries(definition.encrypt).entries()) {
     const stored = record.cells[position] ?? null;

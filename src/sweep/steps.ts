@@ -15,6 +15,10 @@ export const STEPS = [
   'chunk.commit',
   'chunk.reread',
   'census',
+  'boundaries',
+  'quarantine.read',
+  'quarantine.settle',
+  'keyring.change',
 ] as const;
 
 /** A step's name. */
@@ -44,6 +48,7 @@ export async function step<T>(
   environment: SweepEnvironment,
   name: StepName,
   work: () => MaybePromise<T>,
+  maxRetries: number = MAX_BUSY_RETRIES,
 ): Promise<T> {
   for (let retries = 0; ; retries++) {
     environment.signal?.throwIfAborted();
@@ -53,7 +58,7 @@ export async function step<T>(
       await environment.observer.after?.(name);
       return result;
     } catch (error) {
-      if (!(error instanceof StoreBusyError) || retries === MAX_BUSY_RETRIES) throw error;
+      if (!(error instanceof StoreBusyError) || retries >= maxRetries) throw error;
       await environment.clock.sleep(pauseMs(environment.random, retries), environment.signal);
     }
   }

@@ -315,7 +315,7 @@ const FAILURES: readonly (readonly [name: string, code: string, provoke: () => u
   [
     'a census that nobody counted',
     'census-stale',
-    () => suspendKey(keyring, activeKeyId(), { secret: TEXT } as never),
+    () => suspendKey(keyring, activeKeyId(), { secret: TEXT } as never, { withoutHold: true }),
   ],
   [
     'an attribute that the table does not have',

@@ -244,7 +244,7 @@ describe('the state of a key', () => {
     const [first] = listKeys(keyring).filter(({ kind }) => kind === 'data');
     const keyId = first?.keyId as string;
     await activateKey(keyring, await addKey(keyring));
-    await suspendKey(keyring, keyId, await census(tables, { keyring, records }));
+    await suspendKey(keyring, keyId, await census(tables, { keyring, records }), { withoutHold: true });
     return keyId;
   }
 

@@ -90,7 +90,7 @@ describe('who has an old copy, its passphrase, and the store to write to', () =>
     const service = await openKeyring(store, kept);
     await changeKey(keyring, { passphrase: NEXT, iterations: ITERATIONS, keep: [kept] });
     await refreshKeyring(service); // follows by itself
-    await finishKeyChange(keyring, nothing(keyring));
+    await finishKeyChange(keyring, nothing(keyring), { withoutHold: true });
     await refreshKeyring(service);
     const { pin } = describeKeyring(service);
 
@@ -147,7 +147,7 @@ describe('a key that changeKey has replaced', () => {
     await refusals();
     await restoreKey(keyring, { archive, passphrase: OLD, keyIds: replaced.map(({ keyId }) => keyId) });
     await refusals();
-    await finishKeyChange(keyring, nothing(keyring));
+    await finishKeyChange(keyring, nothing(keyring), { withoutHold: true });
     await refusals();
     await resumeKey(keyring, unused);
     const [data] = replaced;
@@ -162,11 +162,13 @@ describe('a census beside which old keys were in use', () => {
     const [first] = listKeys(keyring);
     await activateKey(keyring, await addKey(keyring));
     const census = nothing(keyring, {}, ['web-1 (revision 1)']);
-    expect(await codeOf(suspendKey(keyring, String(first?.keyId), census))).toBe('not-acknowledged');
+    expect(await codeOf(suspendKey(keyring, String(first?.keyId), census, { withoutHold: true }))).toBe(
+      'not-acknowledged',
+    );
     await changeKey(keyring, { passphrase: NEXT, iterations: ITERATIONS });
     const late = nothing(keyring, {}, ['web-1 (revision 3)']);
-    expect(await codeOf(finishKeyChange(keyring, late))).toBe('not-acknowledged');
-    await finishKeyChange(keyring, nothing(keyring));
+    expect(await codeOf(finishKeyChange(keyring, late, { withoutHold: true }))).toBe('not-acknowledged');
+    await finishKeyChange(keyring, nothing(keyring), { withoutHold: true });
   });
 
   it('is what a process that cannot follow makes of every census: it stays written down', async () => {
@@ -322,7 +324,7 @@ describe('a store that answers wrongly', () => {
     ]);
     const replaced = openedOf(left).document.pages.map(({ name }) => name);
     expect(openedOf(keyring).document.change?.pages).toEqual(replaced);
-    await finishKeyChange(keyring, nothing(keyring));
+    await finishKeyChange(keyring, nothing(keyring), { withoutHold: true });
     for (const name of replaced) expect(await store.pages.read(name, 2 ** 20)).toBeUndefined();
   });
 });

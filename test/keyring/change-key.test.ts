@@ -143,7 +143,7 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
     const keyring = await open(world);
     await change(keyring, { keep: [SECRETS.service] });
     await rotated(world, keyring);
-    await finishKeyChange(keyring, await counted(world, keyring));
+    await finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true });
     world.records.insert(people, await encryptRecord(people, { id: 50, name: 'after' }, keyring));
     for (const [i, owner] of TENANTS.entries())
       world.records.insert(accounts, await account(keyring, { id: 50 + i, owner, iban: 'after' }));
@@ -240,7 +240,7 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
     }
     // And over a second change, after they have followed the first.
     await rotated(world, keyring);
-    await finishKeyChange(keyring, await counted(world, keyring));
+    await finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true });
     await changeKey(keyring, { ...few({ passphrase: 'the third one' }), keep });
     for (const process of processes) {
       await refreshKeyring(process);
@@ -297,7 +297,7 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
     expect(await change(await open(world, SECRETS.next))).toEqual({ isNew: false, revision });
     expect((await stored(world.keyrings)).document).toEqual(document);
     await rotated(world, keyring);
-    await finishKeyChange(keyring, await counted(world, keyring));
+    await finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true });
     // Now it is the secret of today: another change wants another one.
     expect(await codeOf(change(keyring))).toBe('invalid-passphrase');
     expect(await changeKey(keyring, few(SECRETS.other))).toMatchObject({ isNew: true });
@@ -324,7 +324,7 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
     await activateKey(keyring, later);
     await activateKey(keyring, successor?.keyId ?? '');
     await rotated(world, keyring);
-    await finishKeyChange(keyring, await counted(world, keyring));
+    await finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true });
     for (const { keyId, kind } of replaced)
       expect(await codeOf(resumeKey(keyring, keyId))).toBe(kind === 'data' ? 'success' : 'key-state');
   });
@@ -333,28 +333,30 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
     const world = await copyOf(template);
     const keyring = await open(world);
     const early = await counted(world, keyring);
-    await finishKeyChange(keyring, early); // no change is under way: nothing to end
+    await finishKeyChange(keyring, early, { withoutHold: true }); // no change is under way: nothing to end
     expect((await stored(world.keyrings)).revision).toBe(early.revision);
     await change(keyring);
-    expect(await codeOf(finishKeyChange(keyring, early))).toBe('census-stale');
-    expect(await codeOf(finishKeyChange(keyring, await counted(world, keyring)))).toBe('key-in-use');
+    expect(await codeOf(finishKeyChange(keyring, early, { withoutHold: true }))).toBe('census-stale');
+    expect(await codeOf(finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true }))).toBe(
+      'key-in-use',
+    );
     await rotated(world, keyring);
     // One cell that somebody has put back from a backup.
     const [backup] = template.records.rows(accounts);
     world.records.update(accounts, { id: backup?.['id'] }, { iban: backup?.['iban'] });
-    const refused = await finishKeyChange(keyring, await counted(world, keyring)).then(
+    const refused = await finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true }).then(
       () => undefined,
       (error: { code: string; cells: number }) => error,
     );
     expect(refused).toMatchObject({ code: 'key-in-use', cells: 1 });
     await rotated(world, keyring);
     const count = await counted(world, keyring);
-    await finishKeyChange(keyring, count);
+    await finishKeyChange(keyring, count, { withoutHold: true });
     const { document } = await stored(world.keyrings);
     expect(payloadOf(document).change).toBeNull();
-    await finishKeyChange(keyring, count);
+    await finishKeyChange(keyring, count, { withoutHold: true });
     expect((await stored(world.keyrings)).document).toEqual(document);
-    expect(await codeOf(finishKeyChange(keyring, { ...count }))).toBe('success'); // nothing to end, nothing looked at
+    expect(await codeOf(finishKeyChange(keyring, { ...count }, { withoutHold: true }))).toBe('success'); // nothing to end, nothing looked at
     expect(await contentsOf(world.records, keyring)).toEqual(template.contents);
     const states = (await storedKeys(world.keyrings)).map(({ kind, state }) => `${kind} ${state}`);
     expect(new Set(states)).toEqual(
@@ -388,7 +390,7 @@ describe.each([{ pages: false }, { pages: true }])('changeKey, with pages: $page
     isToStop.yes = true;
     await writing;
     await rotated(world, keyring); // what a writer wrote that had not read the new keys yet
-    await finishKeyChange(keyring, await counted(world, keyring));
+    await finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true });
     const found = await contentsOf(world.records, await open(world, SECRETS.next));
     expect(found.people.length).toBeGreaterThan(template.contents.people.length + writers.length);
     for (const person of found.people.slice(2) as { id: number; name: string }[])
@@ -481,7 +483,9 @@ describe('changeKey', () => {
     expect(await codeOf(asTimeGoes(clock, refused))).toBe('not-acknowledged');
     const active = (await storedKeys(world.keyrings)).filter(({ state }) => state === 'active');
     expect(active.map(({ commitment }) => commitment)).toEqual(before.map(({ commitment }) => commitment));
-    expect(await codeOf(finishKeyChange(keyring, await counted(world, keyring)))).toBe('census-stale');
+    expect(await codeOf(finishKeyChange(keyring, await counted(world, keyring), { withoutHold: true }))).toBe(
+      'census-stale',
+    );
 
     // Again, with the time that it needs: it reads the new keys, and then that they are active.
     expect(await asTimeGoes(clock, change(keyring, { keep }))).toMatchObject({ isNew: false });

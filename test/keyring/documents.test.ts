@@ -68,6 +68,10 @@ function tenantOf(tenant: JsonPart | undefined): ReturnType<typeof listKeys>[num
   return part instanceof Uint8Array ? Uint8Array.from(part) : part;
 }
 
+function dateOf(time: string | undefined): Date | undefined {
+  return time === undefined ? undefined : new Date(time);
+}
+
 describe('a document of keyring-documents.json', () => {
   it.each(vectors.opening)('opens: $name', async (vector) => {
     const store = holding(bytesOfDocument(vector.document), vector.revision);
@@ -76,7 +80,13 @@ describe('a document of keyring-documents.json', () => {
     const { document, root } = openedOf(keyring);
     const outcome = readDocument(bytesOfDocument(vector.document), vector.revision, unlockFrom(vector));
     if (outcome.code !== 'success') throw new Error(`the oracle says ${outcome.code}`);
-    const { slots, pages, change, policy } = outcome.document;
+    const { keys, slots, pages, change, policy } = outcome.document;
+    expect(keys.map(({ marks, keyId }) => ({ keyId, ...marks }))).toEqual(
+      vector.keys.map(({ keyId, compromisedAt, emptySince, destroyAfter, destroyReason }) => ({
+        keyId,
+        ...{ compromisedAt, emptySince, destroyAfter, destroyReason },
+      })),
+    );
     expect(
       listSlots(keyring).map(({ slotId, type, label, createdAt, iterations, keyName, isOwn }) => ({
         slotId,
@@ -106,12 +116,16 @@ describe('a document of keyring-documents.json', () => {
     expect(keyring.revision).toBe(vector.revision);
     expect(document.previous ? hex(document.previous) : null).toBe(vector.previous);
     expect(listKeys(keyring)).toEqual(
-      vector.keys.map(({ keyId, kind, tenant, state, createdAt }) => ({
+      vector.keys.map(({ keyId, kind, tenant, state, createdAt, ...said }) => ({
         keyId,
         kind,
         tenant: tenantOf(tenant),
         state,
         createdAt: new Date(createdAt),
+        compromisedAt: dateOf(said.compromisedAt),
+        emptySince: dateOf(said.emptySince),
+        destroyAfter: dateOf(said.destroyAfter),
+        destroyReason: said.destroyReason,
       })),
     );
     // The keys behind the wrapping, as far as two HKDFs agree.

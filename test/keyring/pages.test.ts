@@ -336,7 +336,7 @@ class Side {
       notCells: 0,
       behind: [],
     };
-    return codeOf(suspendKey(keyring, keyId, issueCensus(empty)));
+    return codeOf(suspendKey(keyring, keyId, issueCensus(empty), { withoutHold: true }));
   }
 
   async #renew(i: number): Promise<unknown> {
@@ -872,7 +872,7 @@ describe('a cell under a key', () => {
       notCells: 0,
       behind: [],
     };
-    await suspendKey(keyring, keyId, issueCensus(empty));
+    await suspendKey(keyring, keyId, issueCensus(empty), { withoutHold: true });
     expect(await openWith(keyring, keyId, longTenant(5))).toBe('suspended-key');
     expect(await openWith(await openShelf(shelfStore(shelf)), keyId, longTenant(5))).toBe('suspended-key');
   });

@@ -130,7 +130,7 @@ class Act implements Command {
     const { keyId, state } = chosen;
     const acting = {
       activate: () => activateKey(real.keyring, keyId),
-      suspend: async () => suspendKey(real.keyring, keyId, await count(real.keyring)),
+      suspend: async () => suspendKey(real.keyring, keyId, await count(real.keyring), { withoutHold: true }),
       resume: () => resumeKey(real.keyring, keyId),
     }[this.#act];
     const isAllowed =
@@ -172,7 +172,7 @@ class ActOnNothing implements Command {
     const counted = await count(real.keyring);
     for (const acting of [
       () => activateKey(real.keyring, keyId),
-      () => suspendKey(real.keyring, keyId, counted),
+      () => suspendKey(real.keyring, keyId, counted, { withoutHold: true }),
       () => resumeKey(real.keyring, keyId),
     ]) {
       expect(await codeOf(acting)).toBe('unknown-key');
@@ -245,7 +245,7 @@ describe('the states of keys', () => {
       const outcome = await codeOf(
         {
           activate: () => activateKey(keyring, keyId),
-          suspend: () => suspendKey(keyring, keyId, counted),
+          suspend: () => suspendKey(keyring, keyId, counted, { withoutHold: true }),
           resume: () => resumeKey(keyring, keyId),
         }[act] ?? (() => undefined),
       );
@@ -350,7 +350,7 @@ describe('suspendKey', () => {
   it('suspends a key that nothing is under, and refuses its cells until it is resumed', async () => {
     const cell = records.get(people, { id: ID })?.['email'] as string;
     records.remove(people, { id: ID });
-    await suspendKey(keyring, keyId, await count(keyring, records));
+    await suspendKey(keyring, keyId, await count(keyring, records), { withoutHold: true });
     const open = () => codeOf(decryptCell(people, 'email', cell, { id: ID }, keyring));
     expect([stateOf(keyring, keyId), await open()]).toEqual(['suspended', 'suspended-key']);
     await resumeKey(keyring, keyId);
@@ -358,9 +358,9 @@ describe('suspendKey', () => {
   });
 
   it('refuses while cells are under the key, and says how many', async () => {
-    const error: unknown = await suspendKey(keyring, keyId, await count(keyring, records)).catch(
-      (caught: unknown) => caught,
-    );
+    const error: unknown = await suspendKey(keyring, keyId, await count(keyring, records), {
+      withoutHold: true,
+    }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(KeyInUseError);
     expect(error).toMatchObject({ keyId, cells: 1 });
     expect(stateOf(keyring, keyId)).toBe('deactivated');
@@ -370,7 +370,9 @@ describe('suspendKey', () => {
     const cell = records.get(people, { id: ID })?.['email'];
     records.remove(people, { id: ID });
     records.insert(other, { id: ID, note: cell });
-    expect(await codeOf(suspendKey(keyring, keyId, await count(keyring, records)))).toBe('key-in-use');
+    expect(
+      await codeOf(suspendKey(keyring, keyId, await count(keyring, records), { withoutHold: true })),
+    ).toBe('key-in-use');
   });
 
   it('refuses a census that looks like one', async () => {
@@ -387,9 +389,11 @@ describe('suspendKey', () => {
       'census',
     ];
     for (const imitation of imitations)
-      await expect(suspendKey(keyring, keyId, imitation as Census)).rejects.toBeInstanceOf(CensusStaleError);
+      await expect(
+        suspendKey(keyring, keyId, imitation as Census, { withoutHold: true }),
+      ).rejects.toBeInstanceOf(CensusStaleError);
     expect(stateOf(keyring, keyId)).toBe('deactivated');
-    await suspendKey(keyring, keyId, genuine);
+    await suspendKey(keyring, keyId, genuine, { withoutHold: true });
   });
 
   it('refuses a census of another keyring', async () => {
@@ -397,23 +401,29 @@ describe('suspendKey', () => {
     while (elsewhere.keyring.revision < keyring.revision) await addKey(elsewhere.keyring);
     const counted = await count(elsewhere.keyring);
     expect(counted.revision).toBe(keyring.revision);
-    await expect(suspendKey(keyring, keyId, counted)).rejects.toBeInstanceOf(CensusStaleError);
+    await expect(suspendKey(keyring, keyId, counted, { withoutHold: true })).rejects.toBeInstanceOf(
+      CensusStaleError,
+    );
   });
 
   it('refuses a census of another revision, whoever made the change since', async () => {
     const own = await count(keyring);
     await addKey(keyring);
-    await expect(suspendKey(keyring, keyId, own)).rejects.toBeInstanceOf(CensusStaleError);
+    await expect(suspendKey(keyring, keyId, own, { withoutHold: true })).rejects.toBeInstanceOf(
+      CensusStaleError,
+    );
     const before = await count(keyring);
     await addKey(await reopened(known)); // unseen here until suspendKey looks
     expect(before.revision).toBe(keyring.revision);
-    await expect(suspendKey(keyring, keyId, before)).rejects.toBeInstanceOf(CensusStaleError);
-    await suspendKey(keyring, keyId, await count(keyring));
+    await expect(suspendKey(keyring, keyId, before, { withoutHold: true })).rejects.toBeInstanceOf(
+      CensusStaleError,
+    );
+    await suspendKey(keyring, keyId, await count(keyring), { withoutHold: true });
   });
 
   it('takes a census of the same keyring that another object counted', async () => {
     const counted = await count(await reopened(known));
-    await suspendKey(keyring, keyId, counted);
+    await suspendKey(keyring, keyId, counted, { withoutHold: true });
     expect(stateOf(keyring, keyId)).toBe('suspended');
   });
 
@@ -422,8 +432,10 @@ describe('suspendKey', () => {
     await activateKey(keyring, second);
     const [, , third] = listKeys(keyring);
     const counted = await count(keyring);
-    await suspendKey(keyring, keyId, counted);
-    await expect(suspendKey(keyring, third?.keyId ?? '', counted)).rejects.toBeInstanceOf(CensusStaleError);
+    await suspendKey(keyring, keyId, counted, { withoutHold: true });
+    await expect(
+      suspendKey(keyring, third?.keyId ?? '', counted, { withoutHold: true }),
+    ).rejects.toBeInstanceOf(CensusStaleError);
   });
 
   it('cannot be talked into anything by changing a census afterwards', async () => {
@@ -436,14 +448,14 @@ describe('suspendKey', () => {
     ]) {
       expect(tampering).toThrow();
     }
-    expect(await codeOf(suspendKey(keyring, keyId, counted))).toBe('key-in-use');
+    expect(await codeOf(suspendKey(keyring, keyId, counted, { withoutHold: true }))).toBe('key-in-use');
   });
 
   it('refuses the active key, though nothing is under it', async () => {
     const active = listKeys(keyring).find(({ kind, state }) => kind === 'data' && state === 'active');
-    const error: unknown = await suspendKey(keyring, active?.keyId ?? '', await count(keyring)).catch(
-      (caught: unknown) => caught,
-    );
+    const error: unknown = await suspendKey(keyring, active?.keyId ?? '', await count(keyring), {
+      withoutHold: true,
+    }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(KeyStateError);
     expect(error).toMatchObject({ state: 'active' });
   });
@@ -451,7 +463,7 @@ describe('suspendKey', () => {
   it('refuses an index key, because a census counts no tokens', async () => {
     await activateKey(keyring, await addKey(keyring, { kind: 'index' }));
     const index = listKeys(keyring).find(({ kind, state }) => kind === 'index' && state === 'deactivated');
-    const suspending = suspendKey(keyring, index?.keyId ?? '', await count(keyring));
+    const suspending = suspendKey(keyring, index?.keyId ?? '', await count(keyring), { withoutHold: true });
     await expect(suspending).rejects.toBeInstanceOf(KeyStateError);
   });
 
@@ -467,7 +479,7 @@ describe('suspendKey', () => {
         return known.store.write(next);
       },
     };
-    const suspending = suspendKey(await reopened({ ...known, store }), keyId, counted);
+    const suspending = suspendKey(await reopened({ ...known, store }), keyId, counted, { withoutHold: true });
     await expect(suspending).rejects.toBeInstanceOf(KeyringConflictError);
     await refreshKeyring(keyring);
     expect(stateOf(keyring, keyId)).toBe('deactivated');

@@ -52,6 +52,14 @@ export interface SlotSpec {
   readonly iv: Uint8Array;
 }
 
+/** What an entry may say beside its state: three times, and a line for people. */
+export interface Marks {
+  readonly compromisedAt?: string;
+  readonly emptySince?: string;
+  readonly destroyAfter?: string;
+  readonly destroyReason?: string;
+}
+
 /** A key to write; a destroyed one still stands here with its bytes, from which its commitment is taken. */
 export interface KeySpec {
   readonly kind: KeyKind;
@@ -61,6 +69,7 @@ export interface KeySpec {
   readonly state: KeyState;
   readonly createdAt: string;
   readonly addedIn: number;
+  readonly marks?: Marks;
   /** Instead of the key's own, where the document is to lie. */
   readonly commitment?: Uint8Array;
 }
@@ -104,6 +113,7 @@ export interface ReadKey {
   readonly state: KeyState;
   readonly createdAt: string;
   readonly addedIn: number;
+  readonly marks: Marks;
   readonly commitment: Uint8Array;
   readonly key?: Uint8Array;
 }
@@ -181,6 +191,7 @@ const POLICY: Readonly<Record<string, readonly [least: number, most: number]>> =
   maxStaleMs: [1000, 2_592_000_000],
   maxCellsPerKey: [65_536, 2 ** 48],
   cryptoperiodDays: [1, 36_500],
+  holdMs: [0, 31_536_000_000],
 };
 const PAYLOAD_MEMBERS = [
   'format',
@@ -209,7 +220,24 @@ const SLOT_MEMBERS: readonly (readonly [name: string, type?: Slot['type']])[] = 
   ['commitment'],
   ['wrapped'],
 ];
-const KEY_MEMBERS = ['kind', 'tenant', 'commitment', 'state', 'createdAt', 'addedIn', 'wrapped'];
+/** Which states an entry may say it in. */
+const MARKS: Readonly<Record<keyof Marks, readonly string[]>> = {
+  compromisedAt: ['compromised', 'suspended', 'destroyed'],
+  emptySince: ['deactivated', 'compromised', 'suspended'],
+  destroyAfter: ['suspended'],
+  destroyReason: ['suspended', 'destroyed'],
+};
+const MARK_NAMES = Object.keys(MARKS) as (keyof Marks)[];
+const KEY_MEMBERS = [
+  'kind',
+  'tenant',
+  'commitment',
+  'state',
+  'createdAt',
+  'addedIn',
+  ...MARK_NAMES,
+  'wrapped',
+];
 const PAGE_MEMBERS = ['name', 'hash', 'from'];
 const CHANGE_MEMBERS = ['revision', 'startedAt', 'pages'];
 const STATES: readonly string[] = [
@@ -310,7 +338,7 @@ function ownMembers(slot: Slot, { keyName = '', wrappedSecret = new Uint8Array()
 
 /** The text of one key. */
 export function keyText({ keyringId, rootKey }: DocumentSpec, spec: KeySpec): string {
-  const { kind, tenant, key, iv, state, createdAt, addedIn } = spec;
+  const { kind, tenant, key, iv, state, createdAt, addedIn, marks = {} } = spec;
   const commitment = spec.commitment ?? keyCommitment(kind, key);
   const description = { keyringId, kind, ...(tenant !== undefined && { tenant }) };
   const wrapped = wrapKey(rootKey, description, key, iv, commitment);
@@ -320,9 +348,14 @@ export function keyText({ keyringId, rootKey }: DocumentSpec, spec: KeySpec): st
     `"commitment":"${base64url(commitment)}"`,
     `"state":"${state}"`,
     `"createdAt":"${createdAt}"`,
-    `"addedIn":${addedIn}${state === 'destroyed' ? '}' : ''}`,
-    ...(state === 'destroyed' ? [] : [`"wrapped":"${base64url(wrapped)}"}`]),
-  ].join(',');
+    `"addedIn":${addedIn}`,
+    ...MARK_NAMES.filter((name) => marks[name] !== undefined).map(
+      (name) => `"${name}":${spell(marks[name] as string)}`,
+    ),
+    ...(state === 'destroyed' ? [] : [`"wrapped":"${base64url(wrapped)}"`]),
+  ]
+    .join(',')
+    .concat('}');
 }
 
 /** The text of a tenant. */
@@ -383,6 +416,7 @@ interface StoredKey {
   readonly state: KeyState;
   readonly createdAt: string;
   readonly addedIn: number;
+  readonly marks: Marks;
   readonly wrapped?: Uint8Array;
 }
 
@@ -631,7 +665,7 @@ function readPolicy(json: Json | undefined): Record<string, number> {
 function readKey(json: Json): StoredKey {
   if (!isObject(json)) refuse('keyring-damaged');
   const has = (name: string): boolean => memberOf(json, name) !== undefined;
-  const isOptional = (name: string): boolean => name === 'tenant' || name === 'wrapped';
+  const isOptional = (name: string): boolean => ['tenant', 'wrapped', ...MARK_NAMES].includes(name);
   const found = members(
     json,
     KEY_MEMBERS.filter((name) => has(name) || !isOptional(name)),
@@ -642,10 +676,17 @@ function readKey(json: Json): StoredKey {
   if (typeof state !== 'string') refuse('keyring-damaged');
   if (!STATES.includes(state)) refuse('keyring-format');
   if ((state === 'destroyed') === has('wrapped')) refuse('keyring-damaged');
+  const named = MARK_NAMES.filter(has);
+  if (!named.every((name) => MARKS[name].includes(state))) refuse('keyring-damaged');
+  if (state === 'suspended' && has('destroyReason') && !has('destroyAfter')) refuse('keyring-damaged');
   const tenant = has('tenant') ? tenantOf(found['tenant']) : undefined;
   const commitment = bytesOf(found['commitment'], 32);
   const createdAt = timeOf(found['createdAt']);
   const addedIn = boundedOf(found['addedIn'], 1, Number.MAX_SAFE_INTEGER);
+  const marks = named.map((name) => [
+    name,
+    name === 'destroyReason' ? lineOf(found[name], 1, 128) : timeOf(found[name]),
+  ]);
   return {
     kind,
     ...(tenant !== undefined && { tenant }),
@@ -653,6 +694,7 @@ function readKey(json: Json): StoredKey {
     state: state as KeyState,
     createdAt,
     addedIn,
+    marks: Object.fromEntries(marks) as Marks,
     ...(state !== 'destroyed' && { wrapped: bytesOf(found['wrapped'], 60) }),
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openedOf } from '../../src/keyring/index.js';
-import { jobId } from '../../src/rotation/rotate.js';
+import { jobId } from '../../src/rotation/run.js';
 import { type World, contents, keysInUse, newKey, newWorld, reopened, rotateAll } from './support.js';
 
 /** Rotates one chunk, and gives the job record that it left. */
@@ -70,7 +70,7 @@ describe('a job record', () => {
     const target = await newKey(world);
     await world.records.writeJob({ id, previous: world.records.readJob(id) as string, next: record });
     const [first] = await rotateAll(world);
-    expect(first?.began).toBe('fresh');
+    expect(first?.began).toBe('resumed');
     expect(await keysInUse(world)).toEqual([target]);
   });
 });

@@ -108,7 +108,7 @@ describe.each(PLACES)('a rotation over $name', (place) => {
       isOver = true;
     });
     await expect(world.rotated({ observer })).rejects.toMatchObject({ code: 'rotation-superseded' });
-    expect(steps).toEqual(['after job.write']);
+    expect(steps, 'but to look who it was').toEqual(['after job.write', 'before job.read', 'after job.read']);
     expect(await world.stored(notes)).toHaveLength(4);
   });
 });

@@ -44,6 +44,7 @@ describe('a rotation that is stopped at a moment, and called again', () => {
       'job.write',
       'keyring.refresh',
       'page',
+      'quarantine.read',
     ]);
   });
 

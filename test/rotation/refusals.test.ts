@@ -184,7 +184,7 @@ describe.each(PLACES)('a rotation over $name', (place) => {
     await world.newKey();
     await world.rotated();
     const keyring = await world.keyring();
-    await suspendKey(keyring, first, await world.census(keyring));
+    await suspendKey(keyring, first, await world.census(keyring), { withoutHold: true });
     await world.change(people, person(1), { email: stored['email'] }); // out of a backup
     await world.rotated();
     expect(await quarantine(world)).toMatchObject([{ column: 'email', code: 'suspended-key' }]);

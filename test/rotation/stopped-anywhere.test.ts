@@ -105,6 +105,7 @@ describe.each(PLACES)('a rotation over $name', (place) => {
       'chunk.rewrite',
       'chunk.commit',
       'chunk.reread',
+      'quarantine.read',
     ];
     expect([...reached].sort()).toEqual(steps.flatMap((step) => [`after ${step}`, `before ${step}`]).sort());
   });

@@ -1,9 +1,11 @@
 import type {
+  CellAddress,
   Chunk,
   JobWrite,
   QuarantineEntry,
   RecordStore,
   RecordSwap,
+  RefusedCell,
   StoredRecord,
   TableLayout,
 } from '../../src/rotation/index.js';
@@ -244,6 +246,94 @@ export const FAULTS: readonly Fault[] = [
     }),
   },
   {
+    name: 'knows no last place',
+    caughtBy: 'pages have what is behind the first and not behind the second',
+    plant: (sound) => ({
+      page: (layout, request) => sound.page(layout, { ...request, until: undefined }),
+    }),
+  },
+  {
+    name: 'leaves out the record at the last place',
+    caughtBy: 'pages have what is behind the first and not behind the second',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        const records = page.records.filter(({ key }) => key !== request.until);
+        return { ...page, records, next: records.at(-1)?.key };
+      },
+    }),
+  },
+  {
+    name: 'takes every page that has a last place for the last',
+    caughtBy: 'that its caps made short of it is not',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, done: page.done || request.until !== undefined };
+      },
+    }),
+  },
+  {
+    name: 'ends a range only where the table ends',
+    caughtBy: 'a page that reaches the last place that is wanted is done',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, done: (await sound.page(layout, { ...request, until: undefined })).done };
+      },
+    }),
+  },
+  {
+    name: 'finds the last place by its record',
+    caughtBy: 'a page ends at a place also where its record is gone',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const [there] = request.until === undefined ? [] : await sound.reread(layout, [request.until]);
+        return sound.page(layout, { ...request, until: there?.key });
+      },
+    }),
+  },
+  {
+    name: 'takes a last place that it does not know for none',
+    caughtBy: 'a last place that is none of its own is refused',
+    plant: (sound) => ({
+      async page(layout, request) {
+        try {
+          return await sound.page(layout, request);
+        } catch {
+          return sound.page(layout, { ...request, until: undefined });
+        }
+      },
+    }),
+  },
+  {
+    name: 'counts boundaries from the first record',
+    caughtBy: 'boundaries divide integers',
+    plant: (sound) => ({
+      async boundaries(layout, everyRecords) {
+        const { records } = await sound.page(layout, EVERYTHING);
+        return records.filter((_, i) => i > 0 && i % everyRecords === 0).map(({ key }) => key);
+      },
+    }),
+  },
+  {
+    name: 'calls the end of the table a boundary',
+    caughtBy: 'have no boundaries',
+    plant: (sound) => ({
+      async boundaries(layout, everyRecords) {
+        const { records } = await sound.page(layout, EVERYTHING);
+        return records.filter((_, i) => (i + 1) % everyRecords === 0).map(({ key }) => key);
+      },
+    }),
+  },
+  {
+    name: 'divides a table once',
+    caughtBy: 'boundaries divide integers',
+    plant: (sound) => ({
+      boundaries: async (layout, everyRecords) => (await sound.boundaries(layout, everyRecords)).slice(0, 1),
+    }),
+  },
+  {
     name: 'takes a record over the byte cap for the end',
     caughtBy: 'a record larger than the byte cap comes all the same',
     plant: (sound) => ({
@@ -401,11 +491,8 @@ export const FAULTS: readonly Fault[] = [
             return swapped.slice(place - cells.length, place).every(Boolean);
           });
         };
-        const outcome = await sound.commit(layout, {
-          ...chunk,
-          swaps,
-          job: (swapped) => chunk.job(sums(swapped)),
-        });
+        const summed = withJob({ ...chunk, swaps }, (job) => (swapped) => job(sums(swapped)));
+        const outcome = await sound.commit(layout, summed);
         return outcome.committed ? { ...outcome, swapped: sums(outcome.swapped) } : outcome;
       },
     }),
@@ -425,13 +512,11 @@ export const FAULTS: readonly Fault[] = [
     name: 'answers only for the swaps that were made',
     caughtBy: 'from one answer for each swap in their order',
     plant: (sound) => ({
-      async commit(layout, chunk) {
-        const outcome = await sound.commit(layout, {
-          ...chunk,
-          job: (swapped) => chunk.job(swapped.filter(Boolean)),
-        });
-        return outcome;
-      },
+      commit: (layout, chunk) =>
+        sound.commit(
+          layout,
+          withJob(chunk, (job) => (swapped) => job(swapped.filter(Boolean))),
+        ),
     }),
   },
   {
@@ -440,8 +525,10 @@ export const FAULTS: readonly Fault[] = [
     plant: (sound) => ({
       async commit(layout, chunk) {
         const turned = (swapped: readonly boolean[]) => [...swapped].sort();
-        const job = (swapped: readonly boolean[]) => chunk.job(turned(swapped));
-        const outcome = await sound.commit(layout, { ...chunk, job });
+        const outcome = await sound.commit(
+          layout,
+          withJob(chunk, (job) => (swapped) => job(turned(swapped))),
+        );
         return outcome.committed ? { ...outcome, swapped: turned(outcome.swapped) } : outcome;
       },
     }),
@@ -451,11 +538,11 @@ export const FAULTS: readonly Fault[] = [
     caughtBy: 'the job record is made once a commit',
     plant: (sound) => ({
       commit(layout, chunk) {
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          chunk.job(swapped);
-          return chunk.job(swapped);
-        };
-        return sound.commit(layout, { ...chunk, job });
+        const twice = withJob(chunk, (job) => (swapped) => {
+          job(swapped);
+          return job(swapped);
+        });
+        return sound.commit(layout, twice);
       },
     }),
   },
@@ -467,7 +554,10 @@ export const FAULTS: readonly Fault[] = [
         const lost = await losing(sound, layout, chunk.swaps);
         await Promise.resolve();
         const swapped = lost.map((one) => !one);
-        const outcome = await sound.commit(layout, { ...chunk, swaps: [], job: () => chunk.job(swapped) });
+        const outcome = await sound.commit(
+          layout,
+          withJob({ ...chunk, swaps: [] }, (job) => () => job(swapped)),
+        );
         if (!outcome.committed) return outcome;
         const records = (await sound.page(layout, EVERYTHING)).records;
         for (const [i, { key, cells }] of chunk.swaps.entries()) {
@@ -487,11 +577,11 @@ export const FAULTS: readonly Fault[] = [
       async commit(layout, chunk) {
         const stored = new Map<string, string | undefined>();
         for (const id of ['job', 'none', 'swaps']) stored.set(id, await sound.readJob(id));
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          const write = chunk.job(swapped);
+        const anyway = withJob(chunk, (job) => (swapped) => {
+          const write = job(swapped);
           return { ...write, previous: stored.get(write.id) };
-        };
-        return sound.commit(layout, { ...chunk, job });
+        });
+        return sound.commit(layout, anyway);
       },
     }),
   },
@@ -538,11 +628,11 @@ export const FAULTS: readonly Fault[] = [
     caughtBy: 'swaps, quarantine and job record are written together',
     plant: (sound) => ({
       commit(layout, chunk) {
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          const write = chunk.job(swapped);
+        const standing = withJob(chunk, (job) => (swapped) => {
+          const write = job(swapped);
           return { ...write, next: write.previous ?? '' };
-        };
-        return sound.commit(layout, { ...chunk, job });
+        });
+        return sound.commit(layout, standing);
       },
     }),
   },
@@ -571,7 +661,7 @@ export const FAULTS: readonly Fault[] = [
       return {
         async commit(layout, chunk) {
           const outcome = await sound.commit(layout, chunk);
-          if (!outcome.committed) kept.push(...chunk.quarantine);
+          if (!outcome.committed) kept.push(...chunk.quarantine.map(opened));
           return outcome;
         },
         listQuarantine: async (id) => [...(await sound.listQuarantine(id)), ...kept],
@@ -585,7 +675,7 @@ export const FAULTS: readonly Fault[] = [
       const kept: QuarantineEntry[] = [];
       return {
         commit(layout, chunk) {
-          kept.push(...chunk.quarantine);
+          kept.push(...chunk.quarantine.map(opened));
           return sound.commit(layout, chunk);
         },
         listQuarantine: () => kept,
@@ -598,7 +688,7 @@ export const FAULTS: readonly Fault[] = [
     plant: (sound) => ({
       async commit(layout, chunk) {
         const held = await sound.listQuarantine('job');
-        const isNew = (entry: QuarantineEntry) =>
+        const isNew = (entry: RefusedCell) =>
           !held.some(({ key, column }) => key === entry.key && column === entry.column);
         return sound.commit(layout, { ...chunk, quarantine: chunk.quarantine.filter(isNew) });
       },
@@ -623,6 +713,119 @@ export const FAULTS: readonly Fault[] = [
       async listQuarantine() {
         const lists = await Promise.all(['job', 'one', 'two'].map((id) => sound.listQuarantine(id)));
         return lists.flat();
+      },
+    }),
+  },
+  {
+    name: 'writes a job record for a chunk that has none',
+    caughtBy: 'a chunk without a job swaps and notes',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const previous = await sound.readJob(chunk.id);
+        const job = chunk.job ?? (() => ({ id: chunk.id, previous, next: '' }));
+        return sound.commit(layout, { ...chunk, job });
+      },
+    }),
+  },
+  {
+    name: 'writes nothing of a chunk that has no job',
+    caughtBy: 'a chunk without a job swaps and notes',
+    plant: (sound) => ({
+      commit: (layout, chunk) =>
+        chunk.job ? sound.commit(layout, chunk) : { committed: true, swapped: chunk.swaps.map(() => true) },
+    }),
+  },
+  {
+    name: 'puts the quarantine under the name of the job record',
+    caughtBy: 'a quarantine stands under the name of its chunk',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const named = chunk.job?.(chunk.swaps.map(() => true));
+        return sound.commit(layout, { ...chunk, id: named?.id ?? chunk.id });
+      },
+    }),
+  },
+  {
+    name: 'opens anew what is noted again',
+    caughtBy: 'stays so when it is noted again',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const outcome = await sound.commit(layout, chunk);
+        await sound.settleQuarantine(chunk.id, chunk.quarantine, 'open');
+        return outcome;
+      },
+    }),
+  },
+  {
+    name: 'calls everything in quarantine open',
+    caughtBy: 'what an operator has abandoned is told as that',
+    plant: (sound) => ({
+      listQuarantine: async (id) => (await sound.listQuarantine(id)).map(opened),
+    }),
+  },
+  {
+    name: 'forgets what was abandoned',
+    caughtBy: 'a job that forgets its quarantine keeps what was abandoned',
+    plant: (sound) => ({
+      async writeJob(write) {
+        const held = await sound.listQuarantine(write.id);
+        if (write.forgetQuarantine) await sound.settleQuarantine(write.id, held, 'gone');
+        return sound.writeJob(write);
+      },
+    }),
+  },
+  {
+    name: 'settles cells by their record and attribute, without letter case',
+    caughtBy: 'cells are taken out of quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        const look = ({ key, column }: CellAddress) => JSON.stringify([key, column]).toLowerCase();
+        const held = await sound.listQuarantine(id);
+        const met = held.filter((entry) => cells.some((cell) => look(cell) === look(entry)));
+        return sound.settleQuarantine(id, met, to);
+      },
+    }),
+  },
+  {
+    name: 'settles the cells of every job',
+    caughtBy: 'cells are taken out of quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        if (id === 'job') await sound.settleQuarantine('other', cells, to);
+        return sound.settleQuarantine(id, cells, to);
+      },
+    }),
+  },
+  {
+    name: 'counts the cells that it was asked to settle',
+    caughtBy: 'settling answers how many of the cells were in quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        await sound.settleQuarantine(id, cells, to);
+        return cells.length;
+      },
+    }),
+  },
+  {
+    name: 'counts the cells whose disposition it changed',
+    caughtBy: 'settling answers how many of the cells were in quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        const before = JSON.stringify(await sound.listQuarantine(id));
+        const met = await sound.settleQuarantine(id, cells, to);
+        return JSON.stringify(await sound.listQuarantine(id)) === before ? 0 : met;
+      },
+    }),
+  },
+  {
+    name: 'puts into quarantine what it is to settle there',
+    caughtBy: 'settling answers how many of the cells were in quarantine',
+    plant: (sound) => ({
+      async settleQuarantine(id, cells, to) {
+        const { length } = await sound.listQuarantine(id);
+        const quarantine = cells.map((cell) => ({ ...cell, code: 'a' }));
+        if (length > 0) await sound.commit({} as TableLayout, { id, swaps: [], quarantine });
+        return sound.settleQuarantine(id, cells, to);
       },
     }),
   },
@@ -653,11 +856,11 @@ export const FAULTS: readonly Fault[] = [
     plant: (sound) => ({
       async commit(layout, chunk) {
         let write: JobWrite | undefined;
-        const job = (swapped: readonly boolean[]): JobWrite => {
-          write = chunk.job(swapped);
+        const keeping = withJob(chunk, (job) => (swapped) => {
+          write = job(swapped);
           return { ...write, forgetQuarantine: false };
-        };
-        const outcome = await sound.commit(layout, { ...chunk, job });
+        });
+        const outcome = await sound.commit(layout, keeping);
         if (write?.forgetQuarantine) await sound.writeJob({ ...write, previous: write.next });
         return outcome;
       },
@@ -804,6 +1007,16 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** The chunk with another job, if it has one. */
+function withJob(
+  chunk: Chunk,
+  changed: (job: NonNullable<Chunk['job']>) => NonNullable<Chunk['job']>,
+): Chunk {
+  return chunk.job ? { ...chunk, job: changed(chunk.job) } : chunk;
+}
+
+const opened = (cell: RefusedCell): QuarantineEntry => ({ ...cell, disposition: 'open' });
+
 /** For each swap, whether what it expects is not there. */
 async function losing(sound: MemoryRecords, layout: TableLayout, swaps: Chunk['swaps']): Promise<boolean[]> {
   const lost: boolean[] = [];
@@ -822,5 +1035,5 @@ function spoiled({ key, cells }: RecordSwap): RecordSwap {
 async function swapAnyway(sound: MemoryRecords, layout: TableLayout, swaps: Chunk['swaps']): Promise<void> {
   const previous = await sound.readJob('anyway');
   const job = (): JobWrite => ({ id: 'anyway', previous, next: `${previous ?? ''}.` });
-  await sound.commit(layout, { swaps, quarantine: [], job });
+  await sound.commit(layout, { id: 'anyway', swaps, quarantine: [], job });
 }

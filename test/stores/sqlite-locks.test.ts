@@ -16,7 +16,7 @@ async function commit(store: RecordStore) {
     key,
     cells: [{ cell: 0, old: cells[0] as string, new: 'fresh' }],
   }));
-  return () => store.commit(layout, { swaps, quarantine: [], job: () => write });
+  return () => store.commit(layout, { id: 'job', swaps, quarantine: [], job: () => write });
 }
 
 for (const driver of DRIVERS) {
@@ -77,7 +77,7 @@ for (const driver of DRIVERS) {
         cells: [{ cell: 0, old: cells[0] as string, new: 'fresh' }],
       }));
       const job = () => ({ id: 'job', previous: 'next', next: 'one more' });
-      const swap = async () => store.commit(layout, { swaps, quarantine: [], job });
+      const swap = async () => store.commit(layout, { id: 'job', swaps, quarantine: [], job });
       other.exec('BEGIN');
       expect(emails()).toEqual(['a', 'b']); // and holds its lock from here on
       await expect(swap).rejects.toThrow(StoreBusyError);
@@ -136,7 +136,7 @@ for (const driver of DRIVERS) {
         }
         return { id: 'job', previous: 'next', next: 'one more' };
       };
-      const outcome = await store.commit(layout, { swaps: [], quarantine: [], job });
+      const outcome = await store.commit(layout, { id: 'job', swaps: [], quarantine: [], job });
       expect(outcome).toEqual({ committed: true, swapped: [] });
       expect(refused).toHaveLength(1);
     });

@@ -107,7 +107,7 @@ for (const driver of DRIVERS) {
           await store.reread(layout, [key]);
           const swaps = [{ key, cells: [{ cell: 0, old: 'a', new: 'b' }] }];
           const job = () => ({ id: 'job', previous: undefined, next: 'next' });
-          const outcome = await store.commit(layout, { swaps, quarantine: [], job });
+          const outcome = await store.commit(layout, { id: 'job', swaps, quarantine: [], job });
           expect(outcome).toEqual({ committed: true, swapped: [true] });
         });
         const parts = layout.key.map(({ column }) => `${column}=\\?`).join(' AND ');

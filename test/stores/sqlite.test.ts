@@ -68,7 +68,7 @@ for (const driver of DRIVERS) {
       const key = page.records[0]?.key as string;
       const swaps = [{ key, cells: [{ cell: 0, old: 'a cell', new: 'fresh' }] }];
       const job = () => ({ id: 'job', previous: undefined, next: 'next' });
-      expect(await store.commit(layout, { swaps, quarantine: [], job })).toEqual({
+      expect(await store.commit(layout, { id: 'job', swaps, quarantine: [], job })).toEqual({
         committed: true,
         swapped: [true],
       });
@@ -84,7 +84,7 @@ for (const driver of DRIVERS) {
       const [record] = (await store.page(layout, ALL)).records;
       const swaps = [{ key: record?.key as string, cells: [{ cell: 0, old: 'a cell', new: 'fresh' }] }];
       const write = { id: 'job', previous: undefined, next: 'next' };
-      const commit = async () => store.commit(layout, { swaps, quarantine: [], job: () => write });
+      const commit = async () => store.commit(layout, { id: 'job', swaps, quarantine: [], job: () => write });
 
       client.exec('BEGIN');
       client.exec("INSERT INTO people VALUES (2, 'theirs')");
@@ -127,7 +127,7 @@ for (const driver of DRIVERS) {
       expect(await store.listQuarantine('job')).toEqual([]);
       const write = { id: 'job', previous: undefined, next: 'next' };
       await expect(async () => store.writeJob(write)).rejects.toThrow(/readonly/);
-      const chunk = { swaps: [], quarantine: [], job: () => write };
+      const chunk = { id: 'job', swaps: [], quarantine: [], job: () => write };
       await expect(async () => store.commit(layout, chunk)).rejects.toThrow(/readonly/);
     });
 
@@ -147,6 +147,7 @@ for (const driver of DRIVERS) {
             const previous = await store.readJob('job');
             const old = cells[0] as string;
             const outcome = await store.commit(layout, {
+              id: 'job',
               swaps: [{ key, cells: [{ cell: 0, old, new: `fresh ${old}` }] }],
               quarantine: [],
               job: () => ({ id: 'job', previous, next: `${previous ?? ''}.` }),

@@ -1,7 +1,8 @@
 import { decodeHex } from '../../bytes.js';
+import { StoreUnfitError } from '../../errors.js';
 import { keyTagOfBytes, parseKeyTag } from '../../key-tag.js';
 import type { TableCount } from '../../ports/record-store.js';
-import type { Dialect } from './dialect.js';
+import { type Dialect, UNCOMMITTED_UNFIT } from './dialect.js';
 import type { SqlQueries } from './executor.js';
 import type { PlacedLayout } from './placed.js';
 
@@ -29,10 +30,16 @@ export async function countTables(
       return `SELECT ${place}, ${form}, g.tag, COUNT(*) FROM (SELECT ${dialect.selectTag(column, cell)} AS tag FROM ${table} t WHERE ${column} IS NOT NULL) g GROUP BY g.tag`;
     }),
   ]);
-  const rows = selects.length === 0 ? [] : await queries.query(selects.join(' UNION ALL '), []);
+  if (selects.length === 0) return [];
+  // The connection may be another one than the one that was asked when the table was placed.
+  const dirty = `SELECT -1, 0, NULL, COUNT(*) FROM (SELECT 1 AS one) d WHERE ${dialect.seesUncommitted}`;
+  const rows = await queries.query([...selects, dirty].join(' UNION ALL '), []);
+  if (rows.some((row) => Number(row['place']) === -1 && Number(row['cells']) > 0))
+    throw new StoreUnfitError(UNCOMMITTED_UNFIT);
   const counts = tables.map((): Count => ({ records: 0, tags: {}, notCells: 0 }));
   for (const row of rows) {
-    const count = counts[Number(row['place'])] as Count;
+    const count = counts[Number(row['place'])];
+    if (!count) continue;
     const [form, cells] = [Number(row['form']), Number(row['cells'])];
     const tag = form === 0 ? undefined : spellTag(form, row['tag']);
     if (form === 0) count.records = cells;

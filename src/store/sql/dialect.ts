@@ -1,6 +1,12 @@
 import type { CellColumn, KeyColumn } from '../../ports/record-store.js';
 import type { SqlQueries, SqlValue } from './executor.js';
 
+/** How long a transaction of ours waits for somebody's lock; records that are locked it does not wait for at all. */
+export const LOCK_WAIT_SECONDS = 5;
+
+export const UNCOMMITTED_UNFIT =
+  'The session reads what others have not committed (READ UNCOMMITTED): a census would count what may be undone. Give this connection another isolation level.';
+
 /** A column as the database declares it. */
 export interface DeclaredColumn {
   readonly name: string;
@@ -57,6 +63,8 @@ export interface Dialect {
   keyValue(text: string, key: Placed<KeyColumn>): string;
   /** The condition for everything behind a place in key order; `value(i)` binds the place's value for a column, at every call anew. */
   isBehind(columns: readonly string[], value: (column: number) => string): string;
+  /** The same for everything up to a place, itself included. */
+  isUpTo(columns: readonly string[], value: (column: number) => string): string;
 
   /** A cell to select: what can be a cell, and something short that is none in place of everything else. */
   selectCell(sql: string, cell: Placed<CellColumn>): string;
@@ -98,12 +106,22 @@ export interface Dialect {
   selectName(sql: string): string;
   /** Whether a statement failed because there is no such table. */
   isTableMissing(error: unknown): boolean;
+  /** The same for a column. */
+  isColumnMissing(error: unknown): boolean;
+  /** A digest without collisions of a parameter's text, as a name. */
+  digest(parameter: string): string;
   /** Whether text may hold U+0000. */
   readonly hasNul: boolean;
   /** Whether text in a table of ours is a parameter's, to the letter. */
   isSameText(sql: string, parameter: string): string;
+  /** Behind a SELECT of `v` and `t`, in a transaction that writes: it sees records as they are now, not as they were when the transaction began. */
+  readonly seeWhatIsNow: string;
   /** Said first in a transaction that writes. */
   readonly beginWriting: readonly string[];
+  /** A statement in such a transaction: for locks it waits {@link LOCK_WAIT_SECONDS} at most. */
+  waitingBriefly(sql: string): string;
+  /** A condition: this session sees what others have not committed. */
+  readonly seesUncommitted: string;
   /** How many records the database believes a table to have; `undefined` where it does not know. */
   believedRecords(queries: SqlQueries, from: readonly string[]): Promise<number | undefined>;
   /** Whether what went wrong is somebody else's lock, or a deadlock that was solved at our cost. */

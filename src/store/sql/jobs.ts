@@ -1,10 +1,21 @@
-import type { JobWrite, QuarantineEntry } from '../../ports/job-store.js';
+import type {
+  CellAddress,
+  Disposition,
+  JobWrite,
+  QuarantineEntry,
+  RefusedCell,
+} from '../../ports/job-store.js';
+import { dispositionOf, distinctCells } from '../quarantine.js';
 import type { Dialect, OwnColumn } from './dialect.js';
 import type { SqlExecutor, SqlQueries } from './executor.js';
 import { OwnTable } from './own-table.js';
 
-const QUARANTINE_KEY = ['job', 'tbl', 'record', 'attribute'] as const;
-const QUARANTINE_COLUMNS = [...QUARANTINE_KEY, 'code'].map((name) => ({ name, type: 'text' as const }));
+const CELL_COLUMNS = ['job', 'tbl', 'record', 'attribute', 'code', 'disposition'];
+/** What names a cell is longer than a key may be: its digest is the key. */
+const QUARANTINE_COLUMNS: readonly OwnColumn[] = [
+  { name: 'cell', type: 'name' },
+  ...CELL_COLUMNS.map((name) => ({ name, type: 'text' as const })),
+];
 
 /** The job records and what jobs have in quarantine, in two tables that are made with the first write. */
 export class SqlJobs {
@@ -21,7 +32,13 @@ export class SqlJobs {
       { name: 'record', type: 'text' },
     ];
     this.#jobs = new OwnTable(executor, dialect, jobTable.split('.'), columns, 'id');
-    this.#quarantine = new OwnTable(executor, dialect, quarantineTable.split('.'), QUARANTINE_COLUMNS);
+    this.#quarantine = new OwnTable(
+      executor,
+      dialect,
+      quarantineTable.split('.'),
+      QUARANTINE_COLUMNS,
+      'cell',
+    );
   }
 
   /** Outside every transaction. */
@@ -59,32 +76,61 @@ export class SqlJobs {
       );
     }
     if (forgetQuarantine)
-      await queries.query(`DELETE FROM ${this.#quarantine.name} WHERE ${isSameText('job', parameter(1))}`, [
-        id,
-      ]);
+      await queries.query(
+        `DELETE FROM ${this.#quarantine.name} WHERE ${isSameText('job', parameter(1))} AND disposition = 'open'`,
+        [id],
+      );
     return true;
   }
 
-  /** Behind {@link write}, in its transaction: the job's row is locked, so nobody else writes here for this job. */
-  async quarantine(queries: SqlQueries, id: string, entries: readonly QuarantineEntry[]): Promise<void> {
-    const place = QUARANTINE_KEY.map((column, i) =>
-      this.#dialect.isSameText(column, this.#dialect.parameter(i + 1)),
-    );
-    const values = QUARANTINE_COLUMNS.map((_, i) => this.#dialect.parameter(i + 1));
-    for (const { table, key, column, code } of entries) {
-      const named = [id, table, key, column];
-      await queries.query(`DELETE FROM ${this.#quarantine.name} WHERE ${place.join(' AND ')}`, named);
-      await queries.query(`INSERT INTO ${this.#quarantine.name} VALUES (${values.join(', ')})`, [
-        ...named,
-        code,
-      ]);
+  /** In the transaction of the chunk. One statement a cell: two that work on one job may note the same one at once. */
+  async quarantine(queries: SqlQueries, id: string, cells: readonly RefusedCell[]): Promise<void> {
+    const { parameter, digest } = this.#dialect;
+    const columns = ['cell', ...CELL_COLUMNS];
+    const values = [digest(parameter(1)), ...CELL_COLUMNS.map((_, i) => parameter(i + 2))];
+    // What has become of a cell that was noted before stays so.
+    const sql = this.#dialect.insertOrUpdate(this.#quarantine.name, 'cell', columns, values, () => [
+      ['code', parameter(CELL_COLUMNS.length + 2)],
+    ]);
+    for (const cell of distinctCells(cells)) {
+      const { table, key, column, code } = cell;
+      await queries.query(sql, [nameIn(id, cell), id, table, key, column, code, 'open', code]);
     }
+  }
+
+  /** In a transaction of its own. Locked before they are counted: how many rows an UPDATE met, servers tell differently. */
+  async settle(
+    queries: SqlQueries,
+    id: string,
+    cells: readonly CellAddress[],
+    to: Disposition | 'gone',
+  ): Promise<number> {
+    const { parameter, digest } = this.#dialect;
+    const table = this.#quarantine.name;
+    let met = 0;
+    for (const cell of distinctCells(cells)) {
+      const name = nameIn(id, cell);
+      const found = await queries.query(
+        `SELECT 1 AS found FROM ${table} WHERE cell = ${digest(parameter(1))} FOR UPDATE`,
+        [name],
+      );
+      if (found.length === 0) continue;
+      met++;
+      if (to === 'gone')
+        await queries.query(`DELETE FROM ${table} WHERE cell = ${digest(parameter(1))}`, [name]);
+      else
+        await queries.query(
+          `UPDATE ${table} SET disposition = ${parameter(1)} WHERE cell = ${digest(parameter(2))}`,
+          [to, name],
+        );
+    }
+    return met;
   }
 
   async quarantined(id: string): Promise<readonly QuarantineEntry[]> {
     if (!(await this.#quarantine.isThere())) return [];
     const rows = await this.#executor.query(
-      `SELECT tbl, record, attribute, code FROM ${this.#quarantine.name} WHERE ${this.#dialect.isSameText('job', this.#dialect.parameter(1))}`,
+      `SELECT tbl, record, attribute, code, disposition FROM ${this.#quarantine.name} WHERE ${this.#dialect.isSameText('job', this.#dialect.parameter(1))}`,
       [id],
     );
     return rows.map((row) => ({
@@ -92,6 +138,12 @@ export class SqlJobs {
       key: String(row['record']),
       column: String(row['attribute']),
       code: String(row['code']),
+      disposition: dispositionOf(row['disposition']),
     }));
   }
+}
+
+/** One text for each cell of each job. */
+function nameIn(id: string, { table, key, column }: CellAddress): string {
+  return JSON.stringify([id, table, key, column]);
 }

@@ -8,7 +8,14 @@ import {
   SHORTEST_CELL_CHARACTERS,
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
-import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import {
+  type DeclaredColumn,
+  type Dialect,
+  LOCK_WAIT_SECONDS,
+  type OwnColumn,
+  type Placed,
+  UNCOMMITTED_UNFIT,
+} from './dialect.js';
 
 const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
 const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
@@ -28,6 +35,8 @@ const OWN_TYPES: Readonly<Record<OwnColumn['type'], string>> = {
 };
 /** In these a character of ASCII is one byte, the same one. */
 const ASCII_CHARSETS = ['ascii', 'latin1', 'utf8', 'utf8mb3', 'utf8mb4'];
+/** Each server reads one of the comments: MariaDB 10 does not know the name that MySQL 8 has. */
+const SEES_UNCOMMITTED = "/*M! @@tx_isolation *//*!80000 @@transaction_isolation */ = 'READ-UNCOMMITTED'";
 const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 
 /** MariaDB 10.6 and MySQL 8.0, and later: JSON_TABLE, window functions and SKIP LOCKED. */
@@ -56,11 +65,12 @@ export const MYSQL: Dialect = {
   async tableFault(queries, from) {
     const [schema, table] = pathOf(from);
     const [row] = await queries.query(
-      `SELECT engine AS engine, @@sql_mode AS mode FROM information_schema.tables WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
+      `SELECT engine AS engine, @@sql_mode AS mode, ${SEES_UNCOMMITTED} AS dirty FROM information_schema.tables WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ?`,
       schema === undefined ? [table] : [schema, table],
     );
     if (textOf(row?.['engine']).toLowerCase() !== 'innodb')
       return 'The table is not in InnoDB: nothing else here swaps and rolls back.';
+    if (Number(row?.['dirty']) === 1) return UNCOMMITTED_UNFIT;
     if (textOf(row?.['mode']).includes('NO_BACKSLASH_ESCAPES'))
       return 'The SQL mode NO_BACKSLASH_ESCAPES is set, under which drivers that escape values themselves do it wrong. Clear it for this connection.';
     return undefined;
@@ -92,16 +102,8 @@ export const MYSQL: Dialect = {
     // In the column's own character set and collation, or its index could not be used.
     return `CONVERT(${text} USING ${declared.charset}) COLLATE ${declared.collation}`;
   },
-  // Row constructors are not looked up in an index here: the first column bounds the range.
-  isBehind(columns, value) {
-    if (columns.length === 1) return `${columns[0]} > ${value(0)}`;
-    const bound = `${columns[0]} >= ${value(0)}`;
-    const steps = columns.map((column, i) => {
-      const equal = columns.slice(0, i).map((before, j) => `${before} = ${value(j)}`);
-      return [...equal, `${column} > ${value(i)}`].join(' AND ');
-    });
-    return `${bound} AND ((${steps.join(') OR (')}))`;
-  },
+  isBehind: (columns, value) => beside(columns, ['>', '>'], value),
+  isUpTo: (columns, value) => beside(columns, ['<', '<='], value),
 
   selectCell: (sql, cell) =>
     isText(cell)
@@ -145,9 +147,18 @@ export const MYSQL: Dialect = {
   selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
   // ER_NO_SUCH_TABLE
   isTableMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1146,
+  // ER_BAD_FIELD_ERROR
+  isColumnMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1054,
+  digest: (parameter) => `SHA2(${parameter}, 256)`,
   hasNul: true,
   isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
+  // Whatever the isolation: a plain SELECT would look at a snapshot, and the snapshot would stand from then on.
+  seeWhatIsNow: 'FOR UPDATE',
   beginWriting: [],
+  // For one statement: set for the session, it would go back to the pool with the connection. MySQL reads a comment.
+  waitingBriefly: (sql) =>
+    `/*M! SET STATEMENT innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, lock_wait_timeout = ${LOCK_WAIT_SECONDS} FOR */ ${sql}`,
+  seesUncommitted: SEES_UNCOMMITTED,
   async believedRecords(queries, from) {
     const [schema, table] = pathOf(from);
     const [row] = await queries.query(
@@ -164,6 +175,22 @@ export const MYSQL: Dialect = {
 const BELIEVABLE_RECORDS = 10_000;
 /** ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD (the record has changed since the snapshot). */
 const BUSY = [1205, 1213, 1020];
+
+/** Row constructors are not looked up in an index here: the first column bounds the range. */
+function beside(
+  columns: readonly string[],
+  [before, last]: readonly ['>', '>'] | readonly ['<', '<='],
+  value: (column: number) => string,
+): string {
+  if (columns.length === 1) return `${columns[0]} ${last} ${value(0)}`;
+  const bound = `${columns[0]} ${before}= ${value(0)}`;
+  const steps = columns.map((column, i) => {
+    const equal = columns.slice(0, i).map((other, j) => `${other} = ${value(j)}`);
+    const side = i === columns.length - 1 ? last : before;
+    return [...equal, `${column} ${side} ${value(i)}`].join(' AND ');
+  });
+  return `${bound} AND ((${steps.join(') OR (')}))`;
+}
 
 function isText({ column }: Placed<CellColumn>): boolean {
   return column.form === 'text';

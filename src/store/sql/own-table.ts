@@ -1,3 +1,5 @@
+import { StoreUnfitError } from '../../errors.js';
+import { OWN_TABLE_UNFIT } from '../quarantine.js';
 import type { Dialect, OwnColumn } from './dialect.js';
 import type { SqlExecutor } from './executor.js';
 
@@ -5,6 +7,7 @@ import type { SqlExecutor } from './executor.js';
 export class OwnTable {
   readonly #executor: SqlExecutor;
   readonly #dialect: Dialect;
+  readonly #path: readonly string[];
   readonly #columns: readonly OwnColumn[];
   readonly #primaryKey: string | undefined;
   /** Its path, quoted. */
@@ -20,6 +23,7 @@ export class OwnTable {
   ) {
     this.#executor = executor;
     this.#dialect = dialect;
+    this.#path = path;
     this.#columns = columns;
     this.#primaryKey = primaryKey;
     this.name = path.map(dialect.quote).join('.');
@@ -29,9 +33,12 @@ export class OwnTable {
   async isThere(): Promise<boolean> {
     if (this.#isThere) return true;
     try {
-      await this.#executor.query(`SELECT 1 FROM ${this.name} LIMIT 0`, []);
+      const columns = this.#columns.map(({ name }) => this.#dialect.quote(name));
+      await this.#executor.query(`SELECT ${columns.join(', ')} FROM ${this.name} LIMIT 0`, []);
     } catch (error) {
       if (this.#dialect.isTableMissing(error)) return false;
+      if (this.#dialect.isColumnMissing(error))
+        throw new StoreUnfitError(OWN_TABLE_UNFIT, { table: this.#path.join('.') });
       throw error;
     }
     this.#isThere = true;

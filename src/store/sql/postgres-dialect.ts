@@ -8,7 +8,13 @@ import {
   SHORTEST_CELL_CHARACTERS,
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
-import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import {
+  type DeclaredColumn,
+  type Dialect,
+  LOCK_WAIT_SECONDS,
+  type OwnColumn,
+  type Placed,
+} from './dialect.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -59,12 +65,8 @@ export const POSTGRES: Dialect = {
   selectKey: (sql, { declared }) => (declared.type === 'bytea' ? sql : `${sql}::text`),
   keyValue: (text, { declared }) =>
     declared.type === 'bytea' ? `decode(${text}, 'hex')` : `CAST(${text} AS ${declared.type})`,
-  isBehind(columns, value) {
-    const values = columns.map((_, i) => value(i));
-    return columns.length === 1
-      ? `${columns[0]} > ${values[0]}`
-      : `(${columns.join(', ')}) > (${values.join(', ')})`;
-  },
+  isBehind: (columns, value) => beside(columns, '>', value),
+  isUpTo: (columns, value) => beside(columns, '<=', value),
 
   selectCell: (sql, cell) =>
     isText(cell)
@@ -100,11 +102,17 @@ export const POSTGRES: Dialect = {
   isSameText: (sql, parameter) => `${sql} = ${parameter}`,
   // UNDEFINED_TABLE
   isTableMissing: (error) => (error as { code?: unknown } | null)?.code === '42P01',
+  // UNDEFINED_COLUMN
+  isColumnMissing: (error) => (error as { code?: unknown } | null)?.code === '42703',
+  digest: (parameter) => `encode(sha256(convert_to(${parameter}, 'UTF8')), 'hex')`,
   hasNul: false,
+  seeWhatIsNow: '',
+  waitingBriefly: (sql) => sql,
+  seesUncommitted: 'FALSE',
   // Under REPEATABLE READ one conflict would end the whole chunk.
   beginWriting: [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    "SET LOCAL lock_timeout = '5s'",
+    `SET LOCAL lock_timeout = '${LOCK_WAIT_SECONDS}s'`,
     // What is acknowledged must be there after a crash of the server.
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
   ],
@@ -121,6 +129,13 @@ export const POSTGRES: Dialect = {
 
 /** lock_not_available, deadlock_detected, serialization_failure. */
 const BUSY = ['55P03', '40P01', '40001'];
+
+function beside(columns: readonly string[], side: '>' | '<=', value: (column: number) => string): string {
+  const values = columns.map((_, i) => value(i));
+  return columns.length === 1
+    ? `${columns[0]} ${side} ${values[0]}`
+    : `(${columns.join(', ')}) ${side} (${values.join(', ')})`;
+}
 
 function assignments(set: readonly (readonly [column: string, value: string])[]): string {
   return set.map(([column, value]) => `${column} = ${value}`).join(', ');

@@ -4,6 +4,7 @@ import type {
   CellColumn,
   Chunk,
   ChunkOutcome,
+  Cursor,
   KeyColumn,
   Page,
   PageRequest,
@@ -51,6 +52,8 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
     abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
 
     page: (layout, request) => guard(async () => readPage(executor, await placed(layout), request)),
+    boundaries: (layout, everyRecords) =>
+      guard(async () => readBoundaries(executor, await placed(layout), everyRecords)),
     reread: (layout, keys) => guard(async () => rereadRecords(executor, await placed(layout), keys)),
     commit: (layout, chunk) =>
       guard(async () => {
@@ -70,6 +73,11 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
         return writing(executor, dialect, (queries) => jobs.write(queries, write));
       }),
     listQuarantine: (id) => guard(() => jobs.quarantined(id)),
+    settleQuarantine: (id, cells, to) =>
+      guard(async () => {
+        await jobs.ensureTables();
+        return writing(executor, dialect, (queries) => jobs.settle(queries, id, cells, to));
+      }),
   };
 }
 
@@ -82,17 +90,11 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
 async function readPage(
   queries: SqlQueries,
   placed: PlacedLayout,
-  { after, maxRecords, maxBytes }: PageRequest,
+  { after, until, maxRecords, maxBytes }: PageRequest,
 ): Promise<Page> {
   const { dialect, table } = placed;
   const order = keyColumns(placed);
-  const place = after === undefined ? [] : parseKey(placed, after);
-  const values: string[] = [];
-  const value = (column: number): string => {
-    values.push((place[column] as KeyPart)[1]);
-    return dialect.keyValue(dialect.parameter(values.length), placed.key[column] as Placed<KeyColumn>);
-  };
-  const where = after === undefined ? '' : ` WHERE ${dialect.isBehind(order, value)}`;
+  const { where, values } = whereBetween(placed, after, until);
   const bytes = placed.cells.map(
     ({ column }) => `COALESCE(${dialect.byteLength(columnOf(placed, column))}, 0)`,
   );
@@ -106,6 +108,66 @@ async function readPage(
   const records = rows.map((row) => storedRecord(placed, row));
   const total = rows[0] ? Number(rows[0]['total']) : 0;
   return { records, next: records.at(-1)?.key, done: records.length === total };
+}
+
+/** From one place to the next, in a statement each: none of them takes long, however large the table is. */
+async function readBoundaries(
+  queries: SqlQueries,
+  placed: PlacedLayout,
+  everyRecords: number,
+): Promise<Cursor[]> {
+  const found: Cursor[] = [];
+  for (;;) {
+    const next = await readBoundary(queries, placed, found.at(-1), everyRecords);
+    if (next === undefined) return found;
+    found.push(next);
+  }
+}
+
+/** The place so many records on; `undefined` where no record comes behind it. */
+async function readBoundary(
+  queries: SqlQueries,
+  placed: PlacedLayout,
+  after: Cursor | undefined,
+  everyRecords: number,
+): Promise<Cursor | undefined> {
+  const { dialect, table, key } = placed;
+  const order = keyColumns(placed);
+  const { where, values } = whereBetween(placed, after, undefined);
+  const columns = [
+    ...key.map((part, i) => `${dialect.selectKey(columnOf(placed, part.column), part)} AS k${i}`),
+    ...order.map((column, i) => `${column} AS o${i}`),
+  ];
+  const ahead = `SELECT ${columns.join(', ')} FROM ${table} t${where} ORDER BY ${order.join(', ')} LIMIT ${everyRecords + 1}`;
+  const counted = `SELECT s.*, ROW_NUMBER() OVER (ORDER BY ${order.map((_, i) => `o${i}`).join(', ')}) AS place FROM (${ahead}) s`;
+  const rows = await queries.query(
+    `SELECT ${keyNames(placed).join(', ')} FROM (${counted}) p WHERE place >= ${everyRecords} ORDER BY place`,
+    values,
+  );
+  return rows.length === 2 ? JSON.stringify(readKey(placed, rows[0] as SqlRow)) : undefined;
+}
+
+/** The condition for what comes behind one place and not behind the other. */
+function whereBetween(
+  placed: PlacedLayout,
+  after: Cursor | undefined,
+  until: Cursor | undefined,
+): { where: string; values: string[] } {
+  const { dialect, key } = placed;
+  const order = keyColumns(placed);
+  const values: string[] = [];
+  const valuesOf = (cursor: Cursor): ((column: number) => string) => {
+    const place = parseKey(placed, cursor);
+    return (column) => {
+      values.push((place[column] as KeyPart)[1]);
+      return dialect.keyValue(dialect.parameter(values.length), key[column] as Placed<KeyColumn>);
+    };
+  };
+  const bounds = [
+    ...(after === undefined ? [] : [dialect.isBehind(order, valuesOf(after))]),
+    ...(until === undefined ? [] : [dialect.isUpTo(order, valuesOf(until))]),
+  ];
+  return { where: bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`, values };
 }
 
 async function rereadRecords(
@@ -138,7 +200,7 @@ function recordNames({ key, tenant, cells }: PlacedLayout): string[] {
 }
 
 function storedRecord(placed: PlacedLayout, row: SqlRow): StoredRecord {
-  const id = placed.key.map((_, i) => keyPart(viewBytes(row[`k${i}`])));
+  const id = readKey(placed, row);
   return {
     key: JSON.stringify(id),
     id: id.map(idValue),
@@ -154,6 +216,10 @@ type KeyPart = readonly [form: 't' | 'b', text: string];
 
 function keyPart(value: unknown): KeyPart {
   return isUint8Array(value) ? ['b', hex(value)] : ['t', String(value)];
+}
+
+function readKey({ key }: PlacedLayout, row: SqlRow): KeyPart[] {
+  return key.map((_, i) => keyPart(viewBytes(row[`k${i}`])));
 }
 
 function idValue([form, text]: KeyPart): unknown {
@@ -219,14 +285,13 @@ async function commitChunk(
   executor: SqlExecutor,
   placed: PlacedLayout,
   jobs: SqlJobs,
-  { swaps, quarantine, job }: Chunk,
+  { id, swaps, quarantine, job }: Chunk,
 ): Promise<ChunkOutcome> {
   try {
     return await writing(executor, placed.dialect, async (queries) => {
       const swapped = await swapRecords(queries, placed, swaps);
-      const write = job(swapped);
-      if (!(await jobs.write(queries, write))) throw new RollBack();
-      await jobs.quarantine(queries, write.id, quarantine);
+      if (job && !(await jobs.write(queries, job(swapped)))) throw new RollBack();
+      await jobs.quarantine(queries, id, quarantine);
       return { committed: true, swapped };
     });
   } catch (error) {
@@ -314,7 +379,7 @@ async function swapGroup(
     ...cells.map((_, c) => `n${c}`),
   ]);
   const written = await queries.query(
-    `SELECT v.i AS i FROM ${dialect.joinTo(table, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')}`,
+    `SELECT v.i AS i FROM ${dialect.joinTo(table, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')} ${dialect.seeWhatIsNow}`,
     [JSON.stringify(news)],
   );
   if (new Set(written.map((row) => Number(row['i']))).size !== free.length) {

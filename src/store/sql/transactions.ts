@@ -37,6 +37,6 @@ export function writing<T>(
 ): Promise<T> {
   return executor.transaction(async (queries) => {
     for (const statement of dialect.beginWriting) await queries.query(statement, []);
-    return work(queries);
+    return work({ query: (sql, values) => queries.query(dialect.waitingBriefly(sql), values) });
   });
 }

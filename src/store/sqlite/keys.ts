@@ -54,19 +54,17 @@ export function whereKey(
   return { where, values: bindKey(parts) };
 }
 
-/** No condition: from the beginning. */
-export const EVERYWHERE = { where: 'TRUE', values: [] as SqliteValue[] };
-
-/** The condition for everything after a place in key order. */
-export function whereAfter(
+/** The condition for everything behind a place in key order, or for everything up to it. */
+export function whereBeside(
   layout: TableLayout,
   collations: Collations,
+  side: '>' | '<=',
   cursor: RecordKey,
 ): { where: string; values: SqliteValue[] } {
   const parts = parseKey(layout, cursor);
   const columns = keyColumns(layout, collations).join(', ');
   const place = layout.key.map((_, i) => BINDINGS[storageOf(parts, i)].sql).join(', ');
-  const where = layout.key.length === 1 ? `${columns} > ${place}` : `(${columns}) > (${place})`;
+  const where = layout.key.length === 1 ? `${columns} ${side} ${place}` : `(${columns}) ${side} (${place})`;
   return { where, values: bindKey(parts) };
 }
 

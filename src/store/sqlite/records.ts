@@ -13,12 +13,12 @@ import type {
 import type { Row, SqliteClient, SqliteStatement } from './client.js';
 import {
   type Collations,
-  EVERYWHERE,
+  type KeyValue,
   exactColumns,
   keyColumns,
   readCollations,
   readExact,
-  whereAfter,
+  whereBeside,
   whereKey,
 } from './keys.js';
 import { columnOf, quoted, tableName } from './sql.js';
@@ -31,21 +31,37 @@ import { columnOf, quoted, tableName } from './sql.js';
 export function readPage(
   client: SqliteClient,
   layout: TableLayout,
-  { after, maxRecords, maxBytes }: PageRequest,
+  { after, until, maxRecords, maxBytes }: PageRequest,
 ): Page {
   const collations = readCollations(client, layout);
-  const { where, values } = after === undefined ? EVERYWHERE : whereAfter(layout, collations, after);
+  const bounds = [
+    ...(after === undefined ? [] : [whereBeside(layout, collations, '>', after)]),
+    ...(until === undefined ? [] : [whereBeside(layout, collations, '<=', until)]),
+  ];
+  const where = bounds.map((bound) => bound.where).join(' AND ') || 'TRUE';
+  const values = bounds.flatMap((bound) => bound.values);
   const order = keyColumns(layout, collations).join(', ');
   const read = (columns: string, limit: number): Row[] =>
     client
       .prepare(`SELECT ${columns} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`)
       .all(...values, limit) as Row[];
 
-  // One more tells whether the table ends here.
+  // One more tells whether it ends here.
   const sizes = read(recordBytes(layout), maxRecords + 1).map((row) => Number(row['bytes']));
   const count = countFitting(sizes.slice(0, maxRecords), maxBytes);
   const records = read(recordColumns(layout), count).map((row) => storedRecord(layout, row));
   return { records, next: records.at(-1)?.key, done: count === sizes.length };
+}
+
+/** The places of every so many records, but not of the last. */
+export function readBoundaries(client: SqliteClient, layout: TableLayout, everyRecords: number): RecordKey[] {
+  const order = keyColumns(layout, readCollations(client, layout)).join(', ');
+  const columns = layout.key.map(({ column }, i) => exactColumns(column, `k${i}`)).join(', ');
+  const counted = `SELECT ${columns}, ROW_NUMBER() OVER (ORDER BY ${order}) AS place, LEAD(1) OVER (ORDER BY ${order}) AS following FROM ${tableName(layout)}`;
+  return client
+    .prepare(`SELECT * FROM (${counted}) WHERE place % ? = 0 AND following IS NOT NULL ORDER BY place`)
+    .all(everyRecords)
+    .map((row) => JSON.stringify(readKey(layout, row as Row).map(({ key }) => key)));
 }
 
 /** How many of the sizes fit together, but one at least. */
@@ -135,16 +151,20 @@ function cellOrStray({ column, form }: CellColumn): string {
   return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${test} THEN ${value} ELSE ${stray} END`;
 }
 
-function storedRecord(layout: TableLayout, row: Row): StoredRecord {
-  const id = layout.key.map((_, i) => readExact(row, `k${i}`));
-  const key = id.map((part) => {
-    if (part.key) return part.key;
+function readKey(layout: TableLayout, row: Row): { key: KeyValue; value: unknown }[] {
+  return layout.key.map((_, i) => {
+    const { key, value } = readExact(row, `k${i}`);
+    if (key) return { key, value };
     throw new StoreUnfitError('A record id in the database is neither integer, text nor blob.', {
       table: layout.name,
     });
   });
+}
+
+function storedRecord(layout: TableLayout, row: Row): StoredRecord {
+  const id = readKey(layout, row);
   return {
-    key: JSON.stringify(key),
+    key: JSON.stringify(id.map(({ key }) => key)),
     id: id.map(({ value }) => value),
     ...(layout.tenant ? { tenant: readExact(row, 'tenant').value } : {}),
     cells: layout.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),

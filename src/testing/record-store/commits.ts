@@ -17,6 +17,7 @@ export async function beforeCommit(subject: RecordStoreSubject) {
   const held = [entryOf('held', 'email', 'a')];
   await quarantineIn(store, 'job', held, { next: 'stored' });
   const chunk = {
+    id: 'job',
     swaps,
     quarantine: [entryOf(swaps[0]?.key as string, 'phone', 'b')],
     job: (): JobWrite => ({ id: 'job', previous: 'stored', next: 'next' }),
@@ -133,6 +134,38 @@ export const COMMIT_CASES: readonly StoreCase[] = [
       const { commit } = await beforeCommit(subject);
       mustEqual(await commit({ swaps: [], quarantine: [] }), { committed: true, swapped: [] }, 'outcome');
       mustEqual(await subject.store.readJob('job'), 'next', 'the job record');
+    },
+  },
+  {
+    name: 'a chunk without a job swaps and notes what was refused, and writes no job record',
+    tables: [people],
+    async test(subject) {
+      const { commit, chunk } = await beforeCommit(subject);
+      const [ann, bob] = chunk.swaps as unknown as readonly [RecordSwap, RecordSwap];
+      const lost = { ...bob, cells: [{ cell: EMAIL, old: textCell(OLD, 99), new: textCell(NEW) }] };
+      const outcome = await commit({ id: 'another', swaps: [ann, lost], job: undefined });
+      mustEqual(outcome, { committed: true, swapped: [true, false] }, 'the outcome');
+      mustEqual(await subject.store.readJob('job'), 'stored', 'the job record');
+      must((await subject.store.readJob('another')) === undefined, 'a job record came to be');
+      await mustBeQuarantined(subject.store, 'another', chunk.quarantine);
+      await mustBeQuarantined(subject.store, 'job', [entryOf('held', 'email', 'a')]);
+      const again = await subject.store.reread(people.definition.layout, [ann.key, bob.key]);
+      mustEqual(
+        again.map(({ cells }) => cells[EMAIL]).sort(),
+        [textCell(NEW, 5), textCell(OLD, 20)].sort(),
+        'cells',
+      );
+    },
+  },
+  {
+    name: 'a quarantine stands under the name of its chunk, whatever job record goes with it',
+    tables: [people],
+    async test(subject) {
+      const { commit, chunk } = await beforeCommit(subject);
+      mustEqual((await commit({ id: 'whole' })).committed, true, 'a commit');
+      mustEqual(await subject.store.readJob('job'), 'next', 'the job record');
+      await mustBeQuarantined(subject.store, 'whole', chunk.quarantine);
+      await mustBeQuarantined(subject.store, 'job', [entryOf('held', 'email', 'a')]);
     },
   },
   {

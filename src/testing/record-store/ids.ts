@@ -53,6 +53,60 @@ export function casesOfSample({ of, table: subjectTable, ids, inOrder }: Sample)
       },
     },
     {
+      name: `between two places among ${of}, pages have what is behind the first and not behind the second`,
+      tables,
+      async test({ store, ...subject }) {
+        await insertAll({ store, ...subject }, subjectTable, ids);
+        const keys = (await recordsOf(store, subjectTable)).map(({ key }) => key);
+        const places = (await pagesOf(store, layout, 1)).map(({ next }) => next);
+        for (const first of places.keys()) {
+          for (const last of [0, first, Math.min(first + 2, places.length - 1)]) {
+            const range = { after: places[first], until: places[last] };
+            const pages = await pagesOf(store, layout, ids.length, range);
+            mustEqual(
+              pages.map(({ records }) => records.map(({ key }) => key)),
+              [keys.slice(first + 1, last + 1)],
+              'keys',
+            );
+          }
+        }
+        for (const [last, until] of places.entries()) {
+          const pages = await pagesOf(store, layout, 8, { until });
+          mustEqual(
+            pages.flatMap(({ records }) => records.map(({ key }) => key)),
+            keys.slice(0, last + 1),
+            'keys from the beginning',
+          );
+          mustEqual(pages.length, Math.ceil((last + 1) / 8), 'pages of 8 from the beginning');
+        }
+      },
+    },
+    {
+      name: `boundaries divide ${of} into ranges of as many records as were asked for`,
+      tables,
+      async test({ store, ...subject }) {
+        await insertAll({ store, ...subject }, subjectTable, ids);
+        const keys = (await recordsOf(store, subjectTable)).map(({ key }) => key);
+        for (const every of [1, 4, ids.length - 1, ids.length, ids.length + 1]) {
+          const boundaries = await store.boundaries(layout, every);
+          mustEqual(
+            boundaries.length,
+            Math.ceil(ids.length / every) - 1,
+            `boundaries every ${every} records`,
+          );
+          const places = [undefined, ...boundaries, undefined];
+          for (let i = 0; i + 1 < places.length; i++) {
+            const pages = await pagesOf(store, layout, 3, { after: places[i], until: places[i + 1] });
+            mustEqual(
+              pages.flatMap(({ records }) => records.map(({ key }) => key)),
+              keys.slice(i * every, (i + 1) * every),
+              `the keys of range ${i} of ${every}`,
+            );
+          }
+        }
+      },
+    },
+    {
       name: `records with ${of} are read again by their keys`,
       tables,
       async test({ store, ...subject }) {

@@ -1,10 +1,10 @@
 import { StoreBusyError } from '../../index.js';
-import type { JobWrite, QuarantineEntry, RecordStore } from '../../rotation/index.js';
+import type { JobWrite, QuarantineEntry, RecordStore, RefusedCell } from '../../rotation/index.js';
 import { people } from './fixtures.js';
 import { must, mustEqual } from './looks.js';
 import type { StoreCase } from './subject.js';
 
-export const entryOf = (key: string, column: string, code: string): QuarantineEntry => ({
+export const entryOf = (key: string, column: string, code: string): RefusedCell => ({
   table: 'people',
   key,
   column,
@@ -12,26 +12,28 @@ export const entryOf = (key: string, column: string, code: string): QuarantineEn
 });
 
 const spellEntry = (entry: QuarantineEntry): string =>
-  JSON.stringify([entry.table, entry.key, entry.column, entry.code]);
+  JSON.stringify([entry.table, entry.key, entry.column, entry.code, entry.disposition]);
 
 export async function mustBeQuarantined(
   store: RecordStore,
   job: string,
-  entries: readonly QuarantineEntry[],
+  cells: readonly (RefusedCell & Partial<QuarantineEntry>)[],
 ): Promise<void> {
   const found = await store.listQuarantine(job);
-  mustEqual(found.map(spellEntry).sort(), entries.map(spellEntry).sort(), 'the quarantine');
+  const wanted = cells.map((cell): QuarantineEntry => ({ disposition: 'open', ...cell }));
+  mustEqual(found.map(spellEntry).sort(), wanted.map(spellEntry).sort(), 'the quarantine');
 }
 
 /** Writes a job record together with entries of its quarantine, and nothing else. */
 export async function quarantineIn(
   store: RecordStore,
   id: string,
-  quarantine: readonly QuarantineEntry[],
+  quarantine: readonly RefusedCell[],
   more: Partial<JobWrite> = {},
 ): Promise<boolean> {
   const previous = await store.readJob(id);
   const outcome = await store.commit(people.definition.layout, {
+    id,
     swaps: [],
     quarantine,
     job: () => ({ id, previous, next: `${previous ?? ''}.`, ...more }),
@@ -165,7 +167,7 @@ export const JOB_CASES: readonly StoreCase[] = [
     },
   },
   {
-    name: 'a job that forgets its quarantine forgets all of it, with the same write, and nobody else’s',
+    name: 'a job that forgets its quarantine forgets all that is open, with the same write, and nobody else’s',
     tables: [people],
     async test({ store }) {
       const [ofOne, ofTwo] = [
@@ -183,6 +185,99 @@ export const JOB_CASES: readonly StoreCase[] = [
       mustEqual(await store.writeJob({ ...write, previous: 'fresh' }), true, 'a write that forgets');
       await mustBeQuarantined(store, 'one', []);
       await mustBeQuarantined(store, 'two', ofTwo);
+    },
+  },
+  {
+    name: 'a cell stands in quarantine once where several chunks note it at once',
+    tables: [people],
+    async test({ store }) {
+      const quarantine = [entryOf('k1', 'email', 'a'), entryOf('k2', 'email', 'a')];
+      await quarantineIn(store, 'job', [entryOf('k1', 'email', 'a')]);
+      const attempts = Array.from({ length: 8 }, async () => {
+        try {
+          await store.commit(people.definition.layout, { id: 'job', swaps: [], quarantine });
+        } catch (error) {
+          if (!(error instanceof StoreBusyError)) throw error;
+        }
+      });
+      await Promise.all(attempts);
+      await mustBeQuarantined(store, 'job', quarantine);
+    },
+  },
+  {
+    name: 'what an operator has abandoned is told as that, and stays so when it is noted again',
+    tables: [people],
+    async test({ store }) {
+      await quarantineIn(store, 'job', [entryOf('k1', 'email', 'a'), entryOf('k2', 'email', 'a')]);
+      mustEqual(
+        await store.settleQuarantine('job', [entryOf('k1', 'email', 'of no interest')], 'abandoned'),
+        1,
+        'cells that were met',
+      );
+      const abandoned = { ...entryOf('k1', 'email', 'a'), disposition: 'abandoned' } as const;
+      await mustBeQuarantined(store, 'job', [abandoned, entryOf('k2', 'email', 'a')]);
+      await quarantineIn(store, 'job', [entryOf('k1', 'email', 'b'), entryOf('k2', 'email', 'b')]);
+      await mustBeQuarantined(store, 'job', [{ ...abandoned, code: 'b' }, entryOf('k2', 'email', 'b')]);
+      mustEqual(await store.settleQuarantine('job', [abandoned], 'open'), 1, 'cells that are open again');
+      await mustBeQuarantined(store, 'job', [entryOf('k1', 'email', 'b'), entryOf('k2', 'email', 'b')]);
+    },
+  },
+  {
+    name: 'a job that forgets its quarantine keeps what was abandoned',
+    tables: [people],
+    async test({ store }) {
+      const [open, given] = [entryOf('k1', 'email', 'a'), entryOf('k2', 'email', 'a')];
+      const abandoned = { ...given, disposition: 'abandoned' } as const;
+      await quarantineIn(store, 'job', [open, given]);
+      await store.settleQuarantine('job', [given], 'abandoned');
+      await quarantineIn(store, 'job', [], { forgetQuarantine: true });
+      await mustBeQuarantined(store, 'job', [abandoned]);
+      await quarantineIn(store, 'job', [open]);
+      const previous = await store.readJob('job');
+      await store.writeJob({ id: 'job', previous, next: 'fresh', forgetQuarantine: true });
+      await mustBeQuarantined(store, 'job', [abandoned]);
+    },
+  },
+  {
+    name: 'cells are taken out of quarantine, the abandoned ones too, and nobody else’s',
+    tables: [people],
+    async test({ store }) {
+      const kept = [
+        entryOf('K', 'email', 'a'),
+        entryOf('k', 'Email', 'b'),
+        { ...entryOf('k', 'email', 'c'), table: 'People' },
+      ];
+      const abandoned = entryOf('["it\'s","\u{1f600}"]', "o'column", 'd');
+      const gone = [entryOf('k', 'email', 'e'), entryOf('x'.repeat(5_000), 'email', 'f'), abandoned];
+      const cells = [...kept, ...gone];
+      await quarantineIn(store, 'job', cells);
+      await quarantineIn(store, 'other', cells);
+      await store.settleQuarantine('job', [abandoned], 'abandoned');
+      mustEqual(await store.settleQuarantine('job', gone, 'gone'), 3, 'cells that are gone');
+      await mustBeQuarantined(store, 'job', kept);
+      await mustBeQuarantined(store, 'other', cells);
+    },
+  },
+  {
+    name: 'settling answers how many of the cells were in quarantine, each once, and puts none there',
+    tables: [people],
+    async test({ store }) {
+      const [there, absent] = [entryOf('k', 'email', 'a'), entryOf('absent', 'email', 'a')];
+      for (const to of ['open', 'abandoned', 'gone'] as const)
+        mustEqual(await store.settleQuarantine('never', [absent], to), 0, 'cells of a job that is not there');
+      await quarantineIn(store, 'job', [there]);
+      for (const to of ['open', 'abandoned', 'abandoned', 'open'] as const) {
+        mustEqual(await store.settleQuarantine('job', [there, absent, there], to), 1, `cells that are ${to}`);
+        await mustBeQuarantined(store, 'job', [{ ...there, disposition: to }]);
+      }
+      mustEqual(await store.settleQuarantine('job', [], 'gone'), 0, 'no cells');
+      mustEqual(
+        await store.settleQuarantine('job', [there, absent, there], 'gone'),
+        1,
+        'cells that are gone',
+      );
+      mustEqual(await store.settleQuarantine('job', [there], 'gone'), 0, 'cells that were gone before');
+      await mustBeQuarantined(store, 'job', []);
     },
   },
   {

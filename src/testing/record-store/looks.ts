@@ -1,6 +1,7 @@
 import type { MaybePromise } from '../../index.js';
 import type {
   Page,
+  PageRequest,
   RecordKey,
   RecordStore,
   RecordSwap,
@@ -106,12 +107,12 @@ export async function pagesOf(
   store: RecordStore,
   layout: TableLayout,
   maxRecords: number,
-  { after, maxBytes = NO_LIMIT }: { after?: string | undefined; maxBytes?: number } = {},
+  { after, until, maxBytes = NO_LIMIT }: Partial<PageRequest> = {},
 ): Promise<Page[]> {
   const pages: Page[] = [];
   let place = after;
   for (;;) {
-    const page = await store.page(layout, { after: place, maxRecords, maxBytes });
+    const page = await store.page(layout, { after: place, until, maxRecords, maxBytes });
     pages.push(page);
     must(page.records.length <= maxRecords, 'a page has more records than were asked for');
     must(
@@ -150,6 +151,7 @@ export async function commitSwaps(
 ): Promise<readonly boolean[]> {
   const previous = await store.readJob(job);
   const outcome = await store.commit(definition.layout, {
+    id: job,
     swaps,
     quarantine: [],
     job: () => ({ id: job, previous, next: `${previous ?? ''}.` }),

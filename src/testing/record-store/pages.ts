@@ -210,6 +210,71 @@ export const PAGE_CASES: readonly StoreCase[] = [
     },
   },
   {
+    name: 'a page that reaches the last place that is wanted is done, and one that its caps made short of it is not',
+    tables: [counters],
+    async test(subject) {
+      await insertAll(subject, counters, idsTo(6));
+      const { layout } = counters.definition;
+      const until = (await pagesOf(subject.store, layout, 4))[0]?.next;
+      const full = await pagesOf(subject.store, layout, 2, { until });
+      mustEqual(
+        full.map(({ records }) => records.length),
+        [2, 2],
+        'records a page',
+      );
+      const short = await pagesOf(subject.store, layout, 100, { until, maxBytes: 3 * CELL_BYTES });
+      mustEqual(
+        short.map(({ records }) => records.length),
+        [3, 1],
+        'records a page of so many bytes',
+      );
+    },
+  },
+  {
+    name: 'a page ends at a place also where its record is gone, and takes in what was inserted before it',
+    tables: [counters],
+    async test(subject) {
+      const { layout } = counters.definition;
+      await insertAll(
+        subject,
+        counters,
+        [10n, 20n, 30n, 40n].map((id) => ({ id })),
+      );
+      const until = (await pagesOf(subject.store, layout, 3))[0]?.next;
+      await subject.remove(counters, { id: 30n }); // the record at the place itself
+      await subject.insert(counters, rowOf(counters, { id: 25n }));
+      await subject.insert(counters, rowOf(counters, { id: 35n }));
+      const pages = await pagesOf(subject.store, layout, 2, { until });
+      const found = pages.flatMap(({ records }) => records.map(({ id }) => spell('integer', id[0])));
+      mustEqual(found, ['10', '20', '25'], 'ids');
+    },
+  },
+  {
+    name: 'a last place that is none of its own is refused with InvalidCursorError, and is not the end',
+    tables: [counters, parts],
+    async test(subject) {
+      await insertAll(subject, counters, idsTo(3));
+      await insertAll(subject, parts, [{ series: 'a', number: 1n }]);
+      const [ofParts] = await pagesOf(subject.store, parts.definition.layout, 1);
+      for (const until of ['', 'no place', '{', 'null', '[]', ofParts?.next as string]) {
+        const error = await mustFail('a place that is none was taken for one', () =>
+          pagesOf(subject.store, counters.definition.layout, 2, { until }),
+        );
+        must(error instanceof InvalidCursorError, 'the error is not InvalidCursorError');
+      }
+    },
+  },
+  {
+    name: 'an empty table, and one of a single record, have no boundaries',
+    tables: [counters],
+    async test(subject) {
+      const { layout } = counters.definition;
+      mustEqual(await subject.store.boundaries(layout, 1), [], 'boundaries of an empty table');
+      await insertAll(subject, counters, idsTo(1));
+      mustEqual(await subject.store.boundaries(layout, 1), [], 'boundaries of one record');
+    },
+  },
+  {
     name: 'a place that is none of its own is refused with InvalidCursorError, and is not the end',
     tables: [counters, parts],
     async test(subject) {

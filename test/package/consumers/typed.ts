@@ -141,6 +141,6 @@ export async function everything(id: string, passphrase: string | undefined): Pr
     await writePassphraseFile('file', await generatePassphrase({ style: 'words', words: 24 }), { encoding });
 
   const count = await census(all, { keyring, records });
-  await suspendKey(keyring, 'id', count);
+  await suspendKey(keyring, 'id', count, { withoutHold: true });
   return count;
 }

@@ -78,6 +78,7 @@ function jsonKeys(keys: readonly KeySpec[]): JsonKey[] {
     state: given.state,
     createdAt: given.createdAt,
     addedIn: given.addedIn,
+    ...given.marks,
     ...(given.state !== 'destroyed' && { key: hex(given.key) }),
   }));
 }
@@ -160,6 +161,7 @@ export function makeOpening(): OpeningCase[] {
       }),
       RAW,
     ),
+    opens('what_is_said_of_keys', spec({ keys: [DATA, INDEX, ...markedKeys()] }), RAW),
     opens(
       'tenants_of_all_three_types',
       spec({
@@ -273,6 +275,42 @@ export function makeOpening(): OpeningCase[] {
   ];
 }
 
+/** Everything that an entry may say, alone and together, in every state that may say it. */
+function markedKeys(): KeySpec[] {
+  const compromisedAt = '2026-02-01T00:00:00.000Z';
+  const emptySince = '2026-02-02T00:00:00.000Z';
+  const destroyAfter = '2026-03-04T00:00:00.000Z';
+  const destroyReason = 'customer left: "acme", 2026';
+  const all = { compromisedAt, emptySince, destroyAfter, destroyReason };
+  const given: [KeySpec['state'], NonNullable<KeySpec['marks']>][] = [
+    ['deactivated', { emptySince }],
+    ['compromised', { compromisedAt }],
+    ['compromised', { emptySince }],
+    ['compromised', { compromisedAt, emptySince }],
+    ['suspended', { compromisedAt }],
+    ['suspended', { emptySince }],
+    ['suspended', { destroyAfter }],
+    ['suspended', { destroyAfter, destroyReason }],
+    ['suspended', all],
+    ['suspended', { ...all, destroyReason: '\u{1f511}'.repeat(64) }],
+    [
+      'suspended',
+      { compromisedAt: destroyAfter, emptySince: '+275760-09-13T00:00:00.000Z', destroyAfter: emptySince },
+    ],
+    ['destroyed', { compromisedAt }],
+    ['destroyed', { destroyReason: '-' }],
+    ['destroyed', { compromisedAt, destroyReason }],
+  ];
+  const kinds = ['data', 'index'] as const;
+  return given.map(([state, marks], place) =>
+    key(`marked-${place}`, state, {
+      marks,
+      kind: kinds[place % 2 ? 1 : 0],
+      ...(place % 3 === 0 && { tenant: 'acme' }),
+    }),
+  );
+}
+
 /** Labels, key management services, norms. */
 function withSlots(): OpeningCase[] {
   const kms = kmsSlot('sl_kms');
@@ -375,6 +413,8 @@ function withTheRest(previous: Uint8Array): OpeningCase[] {
   const [low, high] = [page(key('tenant-0', 'active', { tenant: 'acme' })), page()];
   return [
     policy('policy_of_one_rule', '{"maxCellsPerKey":1000000}'),
+    policy('hold_of_the_least', '{"holdMs":0}'),
+    policy('hold_of_the_most_behind_another_rule', '{"cryptoperiodDays":1,"holdMs":31536000000}'),
     policy('policy_of_the_least', '{"maxStaleMs":1000,"maxCellsPerKey":65536,"cryptoperiodDays":1}'),
     policy(
       'policy_of_the_most',

@@ -1,6 +1,6 @@
 /** Documents that are refused, one fault each. */
 import { base64url, concat, hex, uint, utf8 } from '../../bytes.js';
-import { keyCommitment } from '../../cell.js';
+import { type KeyState, keyCommitment } from '../../cell.js';
 import { keyringMac } from '../../keyring.js';
 import {
   type DocumentCode,
@@ -500,6 +500,9 @@ function policies(): RefusedDocument[] {
     policy('max_cells_out_of_bounds_above', '{"maxCellsPerKey":281474976710657}'),
     policy('cryptoperiod_out_of_bounds_below', '{"cryptoperiodDays":0}'),
     policy('cryptoperiod_out_of_bounds_above', '{"cryptoperiodDays":36501}'),
+    policy('hold_out_of_bounds_below', '{"holdMs":-1}'),
+    policy('hold_out_of_bounds_above', '{"holdMs":31536000001}'),
+    policy('hold_before_another_rule', '{"holdMs":0,"cryptoperiodDays":1}'),
     policy('policy_of_a_fraction', '{"cryptoperiodDays":1.5}'),
     policy('policy_of_a_text', '{"cryptoperiodDays":"90"}'),
     policy('policy_of_null', '{"cryptoperiodDays":null}'),
@@ -583,6 +586,61 @@ function keys(): RefusedDocument[] {
     time('key_time_in_words', '"Fri, 02 Jan 2026 03:04:05 GMT"'),
     time('key_time_a_number', '1767323045678'),
     time('key_time_empty', '""'),
+    ...marks(),
+  ];
+}
+
+/** What is said of a key that its state does not allow, or that is not said so. */
+function marks(): RefusedDocument[] {
+  const at = '"2026-02-02T00:00:00.000Z"';
+  const texts = {
+    compromisedAt: `"compromisedAt":${at}`,
+    emptySince: `"emptySince":${at}`,
+    destroyAfter: `"destroyAfter":${at}`,
+    destroyReason: '"destroyReason":"-"',
+  };
+  const said = (name: string, state: KeyState, ...members: readonly string[]): RefusedDocument => {
+    const one = spec({ keys: [key('marked', state)] });
+    return damaged(name, edited(one, ['"addedIn":1', ['"addedIn":1', ...members].join(',')]));
+  };
+  const { compromisedAt, emptySince, destroyAfter, destroyReason } = texts;
+  const marked = spec({ keys: [key('marked', 'suspended')] });
+  const entry = keyText(marked, key('marked', 'suspended'));
+  const suspended = (name: string, ...members: readonly string[]) => said(name, 'suspended', ...members);
+  return [
+    said('pre_active_key_that_is_compromised', 'pre-active', compromisedAt),
+    said('active_key_that_is_compromised', 'active', compromisedAt),
+    said('deactivated_key_that_is_compromised', 'deactivated', compromisedAt),
+    said('pre_active_key_that_is_empty', 'pre-active', emptySince),
+    said('active_key_that_is_empty', 'active', emptySince),
+    said('destroyed_key_that_is_empty', 'destroyed', emptySince),
+    said('pre_active_key_that_is_to_be_destroyed', 'pre-active', destroyAfter),
+    said('active_key_that_is_to_be_destroyed', 'active', destroyAfter),
+    said('deactivated_key_that_is_to_be_destroyed', 'deactivated', destroyAfter),
+    said('compromised_key_that_is_to_be_destroyed', 'compromised', destroyAfter),
+    said('destroyed_key_that_is_to_be_destroyed', 'destroyed', destroyAfter),
+    said('active_key_with_a_reason', 'active', destroyReason),
+    said('deactivated_key_with_a_reason', 'deactivated', destroyReason),
+    said('compromised_key_with_a_reason', 'compromised', destroyReason),
+    suspended('reason_without_a_time', destroyReason),
+    suspended('marks_reordered_empty_before_compromised', emptySince, compromisedAt),
+    suspended('marks_reordered_destroy_before_empty', destroyAfter, emptySince),
+    suspended('marks_reordered_reason_before_time', destroyReason, destroyAfter),
+    suspended('mark_doubled', emptySince, emptySince),
+    suspended('mark_unknown', '"fullSince":"2026-02-02T00:00:00.000Z"'),
+    suspended('mark_null', '"emptySince":null'),
+    suspended('mark_a_number', '"emptySince":1767323045678'),
+    suspended('mark_of_seconds', '"emptySince":"2026-02-02T00:00:00Z"'),
+    suspended('mark_of_a_day_that_does_not_exist', '"destroyAfter":"2026-02-30T00:00:00.000Z"'),
+    suspended('mark_empty', '"compromisedAt":""'),
+    suspended('mark_true', '"compromisedAt":true'),
+    suspended('reason_empty', destroyAfter, '"destroyReason":""'),
+    suspended('reason_null', destroyAfter, '"destroyReason":null'),
+    suspended('reason_of_129_units', destroyAfter, `"destroyReason":"${'x'.repeat(129)}"`),
+    suspended('reason_of_two_lines', destroyAfter, '"destroyReason":"a\\nb"'),
+    suspended('reason_ill_formed', destroyAfter, '"destroyReason":"\\ud800"'),
+    damaged('mark_after_the_bytes', edited(marked, [entry, `${entry.slice(0, -1)},${emptySince}}`])),
+    damaged('mark_before_its_revision', edited(marked, ['"addedIn":1', `${emptySince},"addedIn":1`])),
   ];
 }
 

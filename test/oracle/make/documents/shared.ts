@@ -7,6 +7,7 @@ import {
   type DocumentSpec,
   type KeySpec,
   type KmsEntry,
+  type Marks,
   type PageReference,
   type RefreshCode,
   type SlotSpec,
@@ -41,7 +42,7 @@ export interface JsonUnlock {
   }[];
 }
 
-export interface JsonKey {
+export interface JsonKey extends Marks {
   readonly keyId: string;
   readonly kind: KeyKind;
   readonly tenant?: JsonPart;

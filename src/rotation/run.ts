@@ -1,0 +1,214 @@
+import { base32, base64url, utf8 } from '../bytes.js';
+import { RotationBlockedError, RotationSupersededError } from '../errors.js';
+import type { OpenedKeyring } from '../keyring/index.js';
+import { MAX_PASSES, MAX_QUARANTINED, MAX_QUARANTINED_SHARE, MAX_TURNS } from '../limits.js';
+import type { JobWrite } from '../ports/job-store.js';
+import type { RecordStore } from '../ports/record-store.js';
+import type { Schema } from '../schema.js';
+import {
+  type Ledger,
+  type SettledPage,
+  type SweepCounters,
+  type SweepEnvironment,
+  addCounters,
+  step,
+} from '../sweep/index.js';
+import type { Table } from '../table.js';
+import { type RotationJob, decodeJob, encodeJob, freshJob } from './job.js';
+import { DEFAULT_PACE, type PaceSettings, mergePace } from './pace.js';
+
+/** What a rotation works on: nothing in it reads a global. */
+export interface RotationWorld {
+  readonly environment: SweepEnvironment;
+  readonly opened: OpenedKeyring;
+  readonly schema: Schema;
+  readonly records: RecordStore;
+}
+
+const RUN_BYTES = 10;
+
+/** A job's name in its store: a keyring has one rotation at a time. */
+export function jobId(opened: OpenedKeyring): string {
+  return `rotation:${opened.document.keyringId}`;
+}
+
+/** What a checkpoint is good for: this keyring and these tables. */
+export async function scopeOf({ opened, schema }: RotationWorld): Promise<string> {
+  const tables = schema.tables.map(({ name, layout }) => [name, layout]);
+  return digestOf(opened, [opened.document.keyringId, tables]);
+}
+
+/** What it sweeps to: the active keys. */
+export async function aimOf({ opened }: RotationWorld): Promise<string> {
+  return digestOf(opened, opened.activeDataKeys());
+}
+
+async function digestOf({ environment }: OpenedKeyring, value: unknown): Promise<string> {
+  return base64url(await environment.engine.digest(utf8(JSON.stringify(value))));
+}
+
+/** One run over the tables, with the job record that it owns. */
+export class RotationRun implements Ledger {
+  readonly #world: RotationWorld;
+  readonly #run: string;
+  readonly id: string;
+  readonly isKept = true;
+  /** The job record as it is stored, to swap on. */
+  #stored: string | undefined;
+  /** Job records that were offered since the last one was stored: any of them may be. */
+  readonly #offers = new Map<JobWrite, RotationJob>();
+  /** The keyring's revision at the last look at what is active. */
+  #revision: number | undefined;
+  /** Cells that an operator has given up: they are refused again, and stop nothing. */
+  #abandoned = 0;
+  job!: RotationJob;
+
+  constructor(world: RotationWorld) {
+    this.#world = world;
+    this.id = jobId(world.opened);
+    this.#run = base32(world.environment.random(RUN_BYTES));
+  }
+
+  get table(): Table {
+    return this.#world.schema.tables[this.job.table] as Table;
+  }
+
+  /**
+   * Takes the job over, where it stands or from the beginning. Whoever else was at it loses its next write, and stops.
+   * Pace and pause survive, whatever has become of the rest.
+   */
+  async begin(pace: Partial<PaceSettings>): Promise<'fresh' | 'resumed'> {
+    const { environment, records, schema } = this.#world;
+    const [scope, aim] = [await scopeOf(this.#world), await aimOf(this.#world)];
+    this.#revision = this.#world.opened.document.revision;
+    this.#stored = await step(environment, 'job.read', () => records.readJob(this.id));
+    const before = decodeJob(this.#stored);
+    const settings = mergePace(before?.pace ?? DEFAULT_PACE, pace);
+    const isUnderWay = before?.state === 'sweeping' || before?.state === 'paused';
+    const isOurs = before?.scope === scope && before.table < schema.tables.length;
+    if (before && isUnderWay && isOurs) {
+      this.job = { ...before, ...turned(before, aim) };
+    } else {
+      const fresh = freshJob({ scope, aim, run: this.#run, pace: settings }, environment.clock.wallMs());
+      const isPaused = before?.state === 'paused';
+      this.job = isPaused ? { ...fresh, state: 'paused', reason: before.reason } : fresh;
+    }
+    const isResumed = this.job.scope === before?.scope && isUnderWay && isOurs;
+    await this.#write({ run: this.#run, pace: settings }, !isResumed);
+    const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(this.id));
+    this.#abandoned = noted.filter(({ disposition }) => disposition === 'abandoned').length;
+    return isResumed ? 'resumed' : 'fresh';
+  }
+
+  /**
+   * Turns to keys that were made active meanwhile: the pass goes on, to the new ones, and what it did towards the old
+   * ones is done again in one more.
+   */
+  async turnToNewKeys(): Promise<void> {
+    const { revision } = this.#world.opened.document;
+    if (revision === this.#revision) return;
+    const changes = turned(this.job, await aimOf(this.#world));
+    if (changes) await this.#write(changes);
+    this.#revision = revision;
+  }
+
+  offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite {
+    const counters = addCounters(this.job.counters, counts);
+    return this.#next({ ...(settled ? this.#after(settled) : {}), counters });
+  }
+
+  accept(offer: JobWrite): void {
+    this.job = this.#offers.get(offer) as RotationJob;
+    this.#stored = offer.next;
+    this.#offers.clear();
+  }
+
+  async inquire(): Promise<JobWrite | undefined> {
+    const { environment, records } = this.#world;
+    const text = await step(environment, 'job.read', () => records.readJob(this.id));
+    const stored = [...this.#offers.keys()].find(({ next }) => next === text);
+    if (stored) return stored;
+    const now = decodeJob(text);
+    const isOurs = now?.run === this.#run && now.scope === this.job.scope;
+    if (!now || !isOurs || now.state === 'swept' || now.state === 'blocked')
+      throw new RotationSupersededError();
+    // Nobody else moves the place or counts: only what an operator may set is taken over.
+    this.#stored = text;
+    this.#offers.clear();
+    this.job = { ...this.job, revision: now.revision, state: now.state, reason: now.reason, pace: now.pace };
+    return undefined;
+  }
+
+  /** Stops where going on would do more harm than good; the job is left so that the next run begins at the beginning. */
+  async assertSound(maxQuarantined: number | undefined): Promise<void> {
+    const { counters, state, passDeferred } = this.job;
+    if (state === 'blocked') throw new RotationBlockedError('hot-records', { deferred: passDeferred });
+    const allowed = maxQuarantined ?? Math.max(MAX_QUARANTINED, counters.scanned * MAX_QUARANTINED_SHARE);
+    if (counters.quarantined <= allowed + this.#abandoned) return;
+    const { quarantined, scanned } = counters;
+    await this.#write({ state: 'blocked', reason: 'too-many-refused' });
+    throw new RotationBlockedError('too-many-refused', { quarantined, scanned });
+  }
+
+  /** Where the checkpoint goes after a page. */
+  #after({ page, deferred }: SettledPage): Partial<RotationJob> {
+    const passScanned = this.job.passScanned + page.records.length;
+    const passDeferred = this.job.passDeferred + deferred;
+    if (!page.done) return { passScanned, passDeferred, cursor: page.next ?? this.job.cursor };
+    if (this.job.table + 1 < this.#world.schema.tables.length)
+      return { passScanned, passDeferred, table: this.job.table + 1, cursor: null };
+    const again = { passScanned: 0, passDeferred: 0, pass: this.job.pass + 1, table: 0, cursor: null };
+    if (this.job.isBehind) return { ...again, isBehind: false };
+    if (passDeferred === 0) return { passScanned, passDeferred, state: 'swept' };
+    if (this.job.pass >= MAX_PASSES)
+      return { passScanned, passDeferred, state: 'blocked', reason: 'hot-records' };
+    return again;
+  }
+
+  async #write(changes: Partial<RotationJob>, forgetQuarantine = false): Promise<void> {
+    const { environment, records } = this.#world;
+    for (;;) {
+      const write = this.#next(changes, forgetQuarantine);
+      const isWritten = await step(environment, 'job.write', () => records.writeJob(write));
+      const stored = isWritten ? write : await this.inquire();
+      if (stored) return this.accept(stored);
+    }
+  }
+
+  /** The next job record, to be swapped with the one that is stored. It counts once {@link accept} says that it was. */
+  #next(changes: Partial<RotationJob>, forgetQuarantine = false): JobWrite {
+    const job = {
+      ...this.job,
+      ...changes,
+      revision: this.job.revision + 1,
+      updatedAtMs: this.#world.environment.clock.wallMs(),
+    };
+    const write = { id: this.id, previous: this.#stored, next: encodeJob(job), forgetQuarantine };
+    this.#offers.set(write, job);
+    return write;
+  }
+}
+
+/** What becomes of a job whose keys are not the active ones any more: another pass, but with keys added all the time not for ever. */
+function turned(job: RotationJob, aim: string): Partial<RotationJob> | undefined {
+  if (job.aim === aim) return undefined;
+  return { aim, turns: job.turns + 1, isBehind: job.isBehind || job.turns < MAX_TURNS };
+}
+
+/** The job record as it is stored, changed by an operator; who is at it takes the change over with its next write. */
+export async function changeJob(
+  { environment, opened, records }: Omit<RotationWorld, 'schema'>,
+  change: (job: RotationJob) => Partial<RotationJob> | undefined,
+): Promise<RotationJob | undefined> {
+  const id = jobId(opened);
+  for (;;) {
+    const previous = await step(environment, 'job.read', () => records.readJob(id));
+    const job = decodeJob(previous);
+    const changes = job && change(job);
+    if (!changes) return job;
+    const updatedAtMs = environment.clock.wallMs();
+    const changed = { ...job, ...changes, revision: job.revision + 1, updatedAtMs };
+    const write = { id, previous, next: encodeJob(changed) };
+    if (await step(environment, 'job.write', () => records.writeJob(write))) return changed;
+  }
+}

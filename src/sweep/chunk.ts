@@ -1,0 +1,260 @@
+import { settleAll } from '../concurrency.js';
+import { InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.js';
+import type { OpenedKeyring } from '../keyring/index.js';
+import { DEFAULT_CONCURRENCY, MAX_COMMIT_RETRIES, MAX_LOST_SWAPS } from '../limits.js';
+import type { JobWrite, RefusedCell } from '../ports/job-store.js';
+import type {
+  ChunkOutcome,
+  Cursor,
+  Page,
+  RecordStore,
+  RecordSwap,
+  StoredRecord,
+} from '../ports/record-store.js';
+import type { Table } from '../table.js';
+import type { SweepCounters } from './counters.js';
+import { type RecordWork, rewriteRecord } from './rewrite.js';
+import { type SweepEnvironment, step } from './steps.js';
+
+/** What a chunk works on. */
+export interface ChunkContext {
+  readonly environment: SweepEnvironment;
+  readonly opened: OpenedKeyring;
+  readonly records: RecordStore;
+}
+
+/** The part of a table that is swept next. */
+export interface ChunkPlace {
+  readonly definition: Table;
+  /** `undefined`: from the table's beginning. */
+  readonly after: Cursor | undefined;
+  /** `undefined`: to the table's end. */
+  readonly until: Cursor | undefined;
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+}
+
+/** How a page ended. */
+export interface SettledPage {
+  readonly page: Page;
+  /** Records left for another pass. */
+  readonly deferred: number;
+}
+
+/** Where a sweep writes down how far it has come, if it does. */
+export interface Ledger {
+  /** The job's name, under which cells that are refused are noted. */
+  readonly id: string;
+  /** Whether a record is written with every commit. */
+  readonly isKept: boolean;
+  /** What is written with the next commit; `settled` where it is the page's last. */
+  offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite;
+  /** An offer was committed. */
+  accept(offer: JobWrite): void;
+  /**
+   * A commit was refused, or nobody knows what became of it: gives the offer that is stored after all. `undefined` where
+   * somebody else has written, so that the page is to be looked at again. Throws where the sweep is not ours any more.
+   */
+  inquire(): Promise<JobWrite | undefined>;
+}
+
+/**
+ * One page of one table, to its end: the only loop that writes. Open and seal outside any transaction; then swap on the
+ * exact old bytes, note what was refused, and move the checkpoint, in one transaction where the store has one.
+ *
+ * `undefined` where somebody has changed the job meanwhile: nothing is lost, and the page is still to do.
+ */
+export async function sweepPage(
+  context: ChunkContext,
+  place: ChunkPlace,
+  ledger: Ledger,
+  isFirstPass: boolean,
+): Promise<SettledPage | undefined> {
+  const page = await readPage(context, place);
+  const chunk = new PageSweep(context, place.definition, page, ledger, isFirstPass);
+  return chunk.sweep();
+}
+
+/** From the beginning of the table where the checkpoint turns out to be damaged. */
+async function readPage({ environment, records }: ChunkContext, place: ChunkPlace): Promise<Page> {
+  const { definition, until, maxRecords, maxBytes } = place;
+  const from = (after: Cursor | undefined): Promise<Page> =>
+    step(environment, 'page', () => records.page(definition.layout, { after, until, maxRecords, maxBytes }));
+  let page: Page;
+  try {
+    page = await from(place.after);
+  } catch (error) {
+    if (!(error instanceof InvalidCursorError) || place.after === undefined) throw error;
+    page = await from(undefined);
+  }
+  if (!page.done && (page.next === undefined || page.next === place.after)) {
+    throw new StoreUnfitError(
+      'The store gave a page that ends where it began. Its keys do not survive being read.',
+      { table: definition.name },
+    );
+  }
+  return page;
+}
+
+/** What is committed at once: a page, or a part of one. */
+interface Piece {
+  readonly swaps: readonly RecordSwap[];
+  readonly quarantine: readonly RefusedCell[];
+}
+
+class PageSweep {
+  readonly #context: ChunkContext;
+  readonly #definition: Table;
+  readonly #page: Page;
+  readonly #ledger: Ledger;
+  readonly #isFirstPass: boolean;
+  /** Records that stayed locked, also when they were committed alone. */
+  #locked = 0;
+
+  constructor(context: ChunkContext, definition: Table, page: Page, ledger: Ledger, isFirstPass: boolean) {
+    this.#context = context;
+    this.#definition = definition;
+    this.#page = page;
+    this.#ledger = ledger;
+    this.#isFirstPass = isFirstPass;
+  }
+
+  async sweep(): Promise<SettledPage | undefined> {
+    const { environment, records } = this.#context;
+    let work = await this.#rewrite(this.#page.records);
+    const found = this.#found(work);
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#commit(work, found, tries === MAX_LOST_SWAPS);
+      if (outcome === undefined) return undefined;
+      if (outcome.isSettled) return { page: this.#page, deferred: outcome.deferred };
+      // Somebody wrote these at the same moment: look again. Gone, or under the active key already, is done.
+      const again = await step(environment, 'chunk.reread', () =>
+        records.reread(this.#definition.layout, outcome.lost),
+      );
+      work = await this.#rewrite(again);
+    }
+  }
+
+  async #rewrite(found: readonly StoredRecord[]): Promise<RecordWork[]> {
+    const { environment, opened } = this.#context;
+    return step(environment, 'chunk.rewrite', async () => {
+      const outcomes = await settleAll(found, DEFAULT_CONCURRENCY, async (record) => {
+        environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
+        return rewriteRecord(opened, this.#definition, record);
+      });
+      return outcomes.map((outcome) => {
+        if (outcome.status === 'rejected') throw outcome.reason;
+        return outcome.value;
+      });
+    });
+  }
+
+  /** What a page counts for. Refused and current cells are met again at every look and pass: the first one counts. */
+  #found(work: readonly RecordWork[]): Partial<SweepCounters> {
+    const scanned = this.#page.records.length;
+    if (!this.#isFirstPass) return { scanned };
+    const quarantined = work.reduce((sum, { refused }) => sum + refused.length, 0);
+    const current = work.reduce((sum, record) => sum + record.current, 0);
+    return { scanned, current, quarantined };
+  }
+
+  /**
+   * Commits one try at the page: in one piece, or where the store stays busy in halves, down to a record, which is
+   * deferred then. With the last piece the checkpoint moves, unless swaps were lost that are tried again.
+   */
+  async #commit(
+    work: readonly RecordWork[],
+    found: Partial<SweepCounters>,
+    isLastTry: boolean,
+  ): Promise<{ isSettled: boolean; lost: readonly string[]; deferred: number } | undefined> {
+    const pieces: Piece[] = [
+      { swaps: work.flatMap(({ swap }) => swap ?? []), quarantine: work.flatMap(({ refused }) => refused) },
+    ];
+    const lost: string[] = [];
+    for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+      const { swaps } = piece;
+      const isLastPiece = pieces.length === 0;
+      const counts = (swapped: readonly boolean[]): { more: Partial<SweepCounters>; isSettled: boolean } => {
+        const missed = swapped.filter((done) => !done).length;
+        const isSettled = isLastPiece && (isLastTry || lost.length + missed === 0);
+        const deferred = isSettled ? lost.length + missed + this.#locked : 0;
+        const more = { ...countSwapped(swaps, swapped), conflicts: missed, deferred };
+        // A page counts when the checkpoint moves past it: who resumes before that looks at all of it again.
+        return { more: isSettled ? { ...found, ...more } : more, isSettled };
+      };
+      try {
+        const committed = await this.#commitPiece(piece, counts, isLastPiece && swaps.length === 0);
+        if (committed === undefined) return undefined;
+        lost.push(...swaps.flatMap(({ key }, i) => (committed.swapped[i] ? [] : key)));
+        if (committed.isSettled) return { isSettled: true, lost: [], deferred: lost.length + this.#locked };
+      } catch (error) {
+        if (!(error instanceof StoreBusyError) || swaps.length === 0) throw error;
+        if (swaps.length === 1) this.#locked++;
+        pieces.unshift(...halves(piece));
+      }
+    }
+    return { isSettled: false, lost, deferred: 0 };
+  }
+
+  async #commitPiece(
+    { swaps, quarantine }: Piece,
+    counts: (swapped: readonly boolean[]) => { more: Partial<SweepCounters>; isSettled: boolean },
+    isOnlyJob: boolean,
+  ): Promise<{ swapped: readonly boolean[]; isSettled: boolean } | undefined> {
+    const { environment, records } = this.#context;
+    const ledger = this.#ledger;
+    const offers = new Map<JobWrite, { swapped: readonly boolean[]; isSettled: boolean }>();
+    const job = (swapped: readonly boolean[]): JobWrite => {
+      const { more, isSettled } = counts(swapped);
+      const settled = isSettled ? { page: this.#page, deferred: more.deferred ?? 0 } : undefined;
+      const offer = ledger.offer(more, settled);
+      offers.set(offer, { swapped, isSettled });
+      newest = offer;
+      return offer;
+    };
+    let newest: JobWrite | undefined;
+    const chunk = { id: ledger.id, swaps, quarantine };
+    const commit = async (): Promise<ChunkOutcome> => {
+      try {
+        return await records.commit(this.#definition.layout, ledger.isKept ? { ...chunk, job } : chunk);
+      } catch (error) {
+        // A connection that was lost after COMMIT was sent: what is stored decides.
+        const isKnown = error instanceof StoreBusyError || offers.size === 0 || environment.signal?.aborted;
+        if (isKnown || !(await storedOffer(ledger))) throw error;
+        return { committed: false };
+      }
+    };
+    const retries = isOnlyJob ? undefined : MAX_COMMIT_RETRIES;
+    const outcome = await step(environment, 'chunk.commit', commit, retries);
+    if (outcome.committed && !ledger.isKept) job(outcome.swapped);
+    const offer = outcome.committed ? newest : await ledger.inquire();
+    const offered = offer && offers.get(offer);
+    if (!offer || !offered) return undefined;
+    ledger.accept(offer);
+    return offered;
+  }
+}
+
+/** The offer that is stored; where that cannot be asked, the error that came first is the one to tell. */
+async function storedOffer(ledger: Ledger): Promise<JobWrite | undefined> {
+  try {
+    return await ledger.inquire();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A piece in two; of a record that stays locked, nothing but what goes with it. */
+function halves({ swaps, quarantine }: Piece): Piece[] {
+  if (swaps.length <= 1) return [{ swaps: [], quarantine }];
+  const middle = Math.ceil(swaps.length / 2);
+  return [
+    { swaps: swaps.slice(0, middle), quarantine: [] },
+    { swaps: swaps.slice(middle), quarantine },
+  ];
+}
+
+function countSwapped(swaps: readonly RecordSwap[], swapped: readonly boolean[]): Partial<SweepCounters> {
+  const cells = swaps.flatMap((swap, i) => (swapped[i] ? swap.cells : []));
+  return { rewritten: cells.length, bytes: cells.reduce((sum, cell) => sum + cell.new.length, 0) };
+}

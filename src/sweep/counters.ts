@@ -1,0 +1,34 @@
+/** What a sweep has counted. Counters only grow, and are committed with the work that they count. */
+export interface SweepCounters {
+  /** Records looked at, over all passes. */
+  readonly scanned: number;
+  /** Cells sealed anew. */
+  readonly rewritten: number;
+  /** Cells found under their active key in the first pass. */
+  readonly current: number;
+  /** Swaps lost to somebody who wrote, or held, the record at the same moment. */
+  readonly conflicts: number;
+  /** Records left for the next pass after five lost swaps, or because they stayed locked. */
+  readonly deferred: number;
+  /** Cells that were refused in the first pass; `listQuarantine` has them all. */
+  readonly quarantined: number;
+  /** Bytes of the cells sealed anew, as they are stored. */
+  readonly bytes: number;
+}
+
+export const NO_COUNTS: SweepCounters = Object.freeze({
+  scanned: 0,
+  rewritten: 0,
+  current: 0,
+  conflicts: 0,
+  deferred: 0,
+  quarantined: 0,
+  bytes: 0,
+});
+
+/** The counters with `more` added. */
+export function addCounters(counters: SweepCounters, more: Partial<SweepCounters>): SweepCounters {
+  const sum = { ...counters };
+  for (const name of Object.keys(NO_COUNTS) as (keyof SweepCounters)[]) sum[name] += more[name] ?? 0;
+  return sum;
+}
