@@ -37,6 +37,7 @@ async function commitBlindly(records: RecordStore, layout: TableLayout, chunk: C
 
 /** Moves the checkpoint in a transaction of its own, first. */
 async function commitLate(records: RecordStore, layout: TableLayout, chunk: Chunk) {
+  if (!chunk.job) return records.commit(layout, chunk);
   const write = chunk.job(chunk.swaps.map(() => true));
   if (!(await records.writeJob(write))) return { committed: false } as const;
   const again = { ...write, previous: write.next, forgetQuarantine: false };

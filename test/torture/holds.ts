@@ -14,12 +14,16 @@ export function noteHold(world: World, keyId: string): void {
   openLog<Hold>(holdsLog(world), { isSynced: false })({ keyId, at: Date.now() });
 }
 
-/** Whether every writer is through with whatever it was at when the census was taken. */
-export function areHoldsOver(world: World, keyId: string): boolean {
-  const since = readLog<Hold>(holdsLog(world)).find((hold) => hold.keyId === keyId)?.at;
-  if (since === undefined) return false;
+/** Whether every writer is through with whatever it was at when the census of each of these keys was taken. */
+export function areHoldsOver(world: World, keyIds: readonly string[]): boolean {
+  const holds = readLog<Hold>(holdsLog(world));
+  const since = keyIds.map(
+    (keyId) => holds.find((hold) => hold.keyId === keyId)?.at ?? Number.POSITIVE_INFINITY,
+  );
+  if (since.length === 0 || since.includes(Number.POSITIVE_INFINITY)) return false;
+  const newest = Math.max(...since);
   const writers = readdirSync(world.folder).filter((name) => name.startsWith('writer-')).length;
   return Array.from({ length: writers }, (_, i) => readLog<WriterLine>(writerLog(world, i)).at(-1)).every(
-    (last) => last === undefined || !('intent' in last) || last.at > since,
+    (last) => last === undefined || !('intent' in last) || last.at > newest,
   );
 }

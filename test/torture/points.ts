@@ -3,7 +3,8 @@ import { STEPS } from '../../src/rotation/index.js';
 import { STATEMENTS } from './statements.js';
 import type { StoreName } from './world.js';
 
-const KEYRING_CHANGES = ['key.add', 'key.activate', 'key.suspend'] as const;
+/** What a rotation does not do by itself. */
+const KEYRING_CHANGES = ['key.add', 'key.activate'] as const;
 
 /** Of a rotator: before and after every step, every statement of a transaction, and every change of the keyring. */
 export function rotatorPoints(store: StoreName): string[] {

@@ -38,7 +38,7 @@ export interface RoomReport {
 }
 
 const RECORDS = 600;
-const MORE_PAGES = 12;
+const MORE_PAGES = 5;
 /** An end to a rotation that never ends. */
 const MAX_STOPS = 100;
 
@@ -236,7 +236,7 @@ class Room {
       ({ kind, state }) => kind === 'data' && state === 'deactivated',
     );
     const underOldKeys = count.cells[old?.keyId ?? ''] ?? 0;
-    if (underOldKeys === 0) await suspendKey(this.#keyring, old?.keyId ?? '', count);
+    if (underOldKeys === 0) await suspendKey(this.#keyring, old?.keyId ?? '', count, { withoutHold: true });
     await this.look(); // with the old key suspended
     const { stoppedBy, scanned, changed } = this;
     return { name, stoppedBy, scanned, records: RECORDS, lost: this.#lost, changed, underOldKeys };

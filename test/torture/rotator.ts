@@ -19,13 +19,18 @@ import {
   awaitAcknowledgement,
   listKeys,
   refreshKeyring,
-  suspendKey,
 } from '../../src/index.js';
-import { openedOf } from '../../src/keyring/index.js';
-import { platformRandom, systemClock } from '../../src/platform.js';
 import type { RecordStore } from '../../src/ports/record-store.js';
-import { type StepObserver, listQuarantine, rotate } from '../../src/rotation/index.js';
-import { countCells } from '../../src/sweep/index.js';
+import {
+  type StepObserver,
+  census,
+  finishRotation,
+  listQuarantine,
+  planPartitions,
+  retryQuarantined,
+  rotate,
+  rotatePartition,
+} from '../../src/rotation/index.js';
 import { type Fault, plantFault } from './faults.js';
 import { areHoldsOver, noteHold } from './holds.js';
 import { openLog } from './log.js';
@@ -34,7 +39,18 @@ import { type End, Points } from './points.js';
 import { Statements } from './statements.js';
 import { openApplication, openKeyringStore, openRecords, pause } from './stores.js';
 import { recordsLeftBehind, tellPages } from './tell.js';
-import { CHUNK_RECORDS, type TableName, type World, everything, rotatorLog, unlock } from './world.js';
+import {
+  CHUNK_RECORDS,
+  POISONED,
+  type TableName,
+  type World,
+  everything,
+  rotatorLog,
+  unlock,
+} from './world.js';
+
+/** Why a rotator ends that was asked to. */
+class Terminated extends Error {}
 
 /** What a rotator is told, once. */
 export interface RotatorOrder {
@@ -43,6 +59,8 @@ export interface RotatorOrder {
   readonly meets: 'patch' | 'delete' | undefined;
   /** Does not wait until every process has read which key is active now. */
   readonly isHasty: boolean;
+  /** Sweeps ranges of keys, two at a time, which keeps no job record. */
+  readonly isPartitioned: boolean;
   /** Of a proxy. */
   readonly port?: number;
   readonly fault?: Fault | undefined;
@@ -54,6 +72,7 @@ export interface RotatorOrder {
 export type RotatorSaid =
   | { readonly ready: true }
   | { readonly meet: readonly string[]; readonly kind: 'patch' | 'delete' }
+  | { readonly refused: number }
   | { readonly activating: string };
 
 /** One line of the rotators' log. */
@@ -69,6 +88,7 @@ export type RotatorLine = { readonly run: number; readonly at: number } & (
     }
   /** The sweep says that all is done: what is under another key than the active one all the same. */
   | { readonly swept: string; readonly left: readonly string[] }
+  | { readonly partitions: true }
   | { readonly suspended: string }
   | { readonly activated: string }
   | { readonly failed: string }
@@ -76,9 +96,21 @@ export type RotatorLine = { readonly run: number; readonly at: number } & (
 );
 
 const ACKNOWLEDGEMENT_MS = 8_000;
+const PARTITION_RECORDS = 100;
+/** Somebody else was faster, holds a lock, or has not read the keyring yet. */
+const EXPECTED = [
+  KeyringConflictError,
+  CensusStaleError,
+  NotAcknowledgedError,
+  KeyInUseError,
+  KeyStateError,
+  StoreBusyError,
+];
 
 const world = JSON.parse(process.argv[2] ?? '{}') as World;
 const points = new Points();
+const terminated = new AbortController();
+process.once('SIGTERM', () => terminated.abort(new Terminated()));
 const append = openLog<RotatorLine>(rotatorLog(world), { isSynced: false });
 type Told<T> = T extends unknown ? Omit<T, 'run' | 'at'> : never;
 const log = (line: Told<RotatorLine>): void =>
@@ -116,7 +148,7 @@ async function work(): Promise<void> {
       points.reach(`after ${step}`);
     },
   };
-  for (;;) {
+  while (!terminated.signal.aborted) {
     const outcome = await again(() => turn(keyring, told, silent, observer));
     if (outcome === 'over') break;
   }
@@ -132,8 +164,8 @@ async function again<T>(work: () => Promise<T>): Promise<T | 'over'> {
       return await work();
     } catch (error) {
       const code = error instanceof CellsealError ? error.code : String((error as { code?: unknown }).code);
-      if (error instanceof RotationSupersededError) {
-        log({ failed: code });
+      if (error instanceof RotationSupersededError || error instanceof Terminated) {
+        log({ failed: error.name });
         return 'over';
       }
       if (!isExpected(error)) {
@@ -156,15 +188,6 @@ function isExpected(error: unknown): boolean {
   );
 }
 
-const EXPECTED = [
-  KeyringConflictError,
-  CensusStaleError,
-  NotAcknowledgedError,
-  KeyInUseError,
-  KeyStateError,
-  StoreBusyError,
-];
-
 /** One stretch of the way; where it goes on, the keyring and the census say. */
 async function turn(
   keyring: Keyring,
@@ -184,41 +207,84 @@ async function turn(
     return 'on';
   }
 
+  const refused = await listQuarantine({ keyring, records });
+  if (refused.length > 0) {
+    const strange = refused.filter(({ key }) => !key.includes(String(POISONED)));
+    if (strange.length > 0) log({ violation: `${strange.length} cells were refused` });
+    await ask({ refused: refused.length });
+    await retryQuarantined(everything, { keyring, records, observer });
+  }
+
   const old = keys.filter(({ state }) => state === 'deactivated').map(({ keyId }) => keyId);
-  const count = await counted(keyring, records, observer);
+  const count = await census(everything, { keyring, records, observer });
   if (old.some((keyId) => (count.cells[keyId] ?? 0) > 0)) {
-    const sweep = rotate(everything, { keyring, records, chunkRecords: CHUNK_RECORDS, observer });
-    for await (const progress of sweep) void progress;
-    const aim = activeKey(keyring);
-    const left = await recordsLeftBehind(silent, aim);
-    await refreshKeyring(keyring);
-    // Another rotator may have made another key active behind the last chunk: then all is under an old one.
-    log({ swept: aim, left: activeKey(keyring) === aim ? left : [] });
-    const refused = await listQuarantine({ keyring, records });
-    if (refused.length > 0) log({ violation: `${refused.length} cells were refused` });
+    if (order.isPartitioned) await sweepPartitions(keyring, silent, observer);
+    else await sweep(keyring, records, silent, observer);
     return 'on';
   }
   if (order.isLast) return 'over';
 
+  await finish(keyring, records, observer, {});
   // Nobody that has a cell under an old key in hand may still write it when that key is suspended.
-  for (const keyId of old) {
-    if (!areHoldsOver(world, keyId)) continue;
-    const second = await counted(keyring, records, observer);
-    await change('key.suspend', () => suspendKey(keyring, keyId, second));
-    log({ suspended: keyId });
-  }
-  if (count.behind.length === 0) for (const keyId of old) noteHold(world, keyId);
+  if (areHoldsOver(world, old)) await finish(keyring, records, observer, { withoutHold: true });
   await change('key.add', () => addKey(keyring));
   return 'on';
 }
 
-function activeKey(keyring: Keyring): string {
-  return listKeys(keyring).find(({ kind, state }) => kind === 'data' && state === 'active')?.keyId ?? '';
+/** All tables, from where the last one stopped. */
+async function sweep(
+  keyring: Keyring,
+  records: RecordStore,
+  silent: RecordStore,
+  observer: StepObserver,
+): Promise<void> {
+  const options = { keyring, records, chunkRecords: CHUNK_RECORDS, observer, signal: terminated.signal };
+  let state = '';
+  for await (const progress of rotate(everything, options)) state = progress.state;
+  if (state !== 'swept') return pause(50); // paused
+  const aim = activeKey(keyring);
+  const left = (await recordsLeftBehind(silent, aim)).filter((name) => !name.endsWith(String(POISONED)));
+  await refreshKeyring(keyring);
+  // Another rotator may have made another key active behind the last chunk: then all is under an old one.
+  log({ swept: aim, left: activeKey(keyring) === aim ? left : [] });
 }
 
-function counted(keyring: Keyring, records: RecordStore, observer: StepObserver) {
-  const environment = { clock: systemClock, random: platformRandom, observer, signal: undefined };
-  return countCells(environment, openedOf(keyring), everything, records);
+/** Ranges of keys, two at a time, as two machines would. */
+async function sweepPartitions(
+  keyring: Keyring,
+  records: RecordStore,
+  observer: StepObserver,
+): Promise<void> {
+  const partitions = [
+    ...(await planPartitions(everything, {
+      keyring,
+      records,
+      observer,
+      partitionRecords: PARTITION_RECORDS,
+    })),
+  ];
+  const options = { keyring, records, observer, chunkRecords: CHUNK_RECORDS, signal: terminated.signal };
+  const machine = async (): Promise<void> => {
+    for (let next = partitions.pop(); next; next = partitions.pop())
+      await rotatePartition(everything, next, options);
+  };
+  await Promise.all([machine(), machine()]);
+  log({ partitions: true });
+}
+
+async function finish(
+  keyring: Keyring,
+  records: RecordStore,
+  observer: StepObserver,
+  choice: { readonly withoutHold?: true },
+): Promise<void> {
+  const { held, suspended } = await finishRotation(everything, { keyring, records, observer, ...choice });
+  for (const { keyId } of held) noteHold(world, keyId);
+  for (const keyId of suspended) log({ suspended: keyId });
+}
+
+function activeKey(keyring: Keyring): string {
+  return listKeys(keyring).find(({ kind, state }) => kind === 'data' && state === 'active')?.keyId ?? '';
 }
 
 async function change<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -39,6 +39,7 @@ export class Statements {
 function nameOf(sql: string): StatementName | undefined {
   if (sql.startsWith('BEGIN')) return 'BEGIN';
   if (sql === 'COMMIT') return 'COMMIT';
+  if (sql.includes('cellseal_quarantine')) return undefined;
   if (sql.startsWith('UPDATE')) return sql.includes('cellseal_job') ? 'job' : 'swap';
   return sql.includes('FOR UPDATE') && !sql.includes('cellseal_job') ? 'lock' : undefined;
 }

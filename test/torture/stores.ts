@@ -273,7 +273,12 @@ function tapPostgres(pool: PgPool, statements: Statements): PgPool {
     ...over(pool),
     async connect() {
       const client = await pool.connect();
-      return { ...over(client), release: (destroy) => client.release(destroy) };
+      return {
+        ...over(client),
+        release: (destroy) => client.release(destroy),
+        on: (...listener) => client.on(...listener),
+        removeListener: (...listener) => client.removeListener(...listener),
+      };
     },
   };
 }

@@ -29,11 +29,13 @@ export function tellPages(records: RecordStore, log: (line: Told<RotatorLine>) =
       return wrote;
     },
     async commit(layout, chunk) {
+      const { job } = chunk;
+      if (!job) return records.commit(layout, chunk);
       let next = pass;
       const outcome = await records.commit(layout, {
         ...chunk,
         job(swapped) {
-          const write = chunk.job(swapped);
+          const write = job(swapped);
           next = jobOf(write).pass;
           return write;
         },

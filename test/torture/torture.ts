@@ -6,28 +6,47 @@ import {
   type Keyring,
   createKeyring,
   decryptRecord,
+  encryptRecord,
   forgetProcess,
   refreshKeyring,
   setPolicy,
+  watchKeyring,
 } from '../../src/index.js';
+import { pauseRotation, resumeRotation, rotationStatus } from '../../src/rotation/index.js';
 import { type Child, type Children, prepareChildren, untilStopped } from './children.js';
 import type { Fault } from './faults.js';
+import { openLog } from './log.js';
+import type { WriterLine } from './model.js';
 import { type End, WRITER_POINTS, rotatorPoints } from './points.js';
 import { type Cut, type CuttingProxy, startProxy } from './proxy.js';
 import { randomFrom } from './random.js';
 import type { RotatorOrder, RotatorSaid } from './rotator.js';
+import { Statements } from './statements.js';
 import {
   type Application,
   PORTS,
+  type Row,
   dropTables,
   openApplication,
   openKeyringStore,
+  openRecords,
   pause,
   prepareTables,
   storedRows,
 } from './stores.js';
 import { type Findings, faultsIn, verify } from './verify.js';
-import { MAX_STALE_MS, RAW_KEY, type StoreName, TABLES, type TableName, type World } from './world.js';
+import {
+  MAX_STALE_MS,
+  POISONED,
+  RAW_KEY,
+  type StoreName,
+  TABLES,
+  type TableName,
+  type World,
+  everything,
+  people,
+  writerLog,
+} from './world.js';
 import type { WriterOrder, WriterSaid } from './writer.js';
 
 /** What a torture takes. */
@@ -88,6 +107,8 @@ type Round =
   | { readonly kind: 'point'; readonly point: string; readonly tries: number }
   | { readonly kind: 'random' }
   | { readonly kind: 'stop' }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'terminate' }
   | { readonly kind: 'cut'; readonly cut: Cut };
 
 /** A thing to do to a writer. */
@@ -114,6 +135,8 @@ class Torture {
   #waiting: Promise<Child<RotatorSaid>> | undefined;
   #application!: Application;
   #keyring!: Keyring;
+  #log: ((line: WriterLine) => void) | undefined;
+  #intents = 0;
   #keyringStore!: Awaited<ReturnType<typeof openKeyringStore>>;
   #rotatorProxy: CuttingProxy | undefined;
   #writerProxies: CuttingProxy[] = [];
@@ -154,7 +177,7 @@ class Torture {
     }
     await whenWritersAreDone;
     await this.#finish();
-    const findings = await verify(this.#world, WRITERS);
+    const findings = await verify(this.#world, WRITERS + 1);
     return {
       options: this.#options,
       kills: this.#kills,
@@ -189,6 +212,8 @@ class Torture {
       ...points,
       ...times(random, (): Round => ({ kind: 'random' })),
       ...times(each * 2, (): Round => ({ kind: 'stop' })),
+      ...times(each, (): Round => ({ kind: 'pause' })),
+      ...times(each, (): Round => ({ kind: 'terminate' })),
       ...(store === 'sqlite' ? [] : cuts),
     ]);
   }
@@ -232,6 +257,9 @@ class Torture {
       return Number(rows[0]?.['n']);
     };
     while ((await counted()) < RECORDS) await pause(50); // the writers have begun
+    await watchKeyring(this.#keyring, { everyMs: 500, name: 'torture' });
+    this.#log = openLog(writerLog(this.#world, WRITERS), { isSynced: true });
+    await this.#write('insert');
   }
 
   /** Writers end, and a rotator that nobody disturbs comes to an end. */
@@ -242,10 +270,18 @@ class Torture {
         await child.ended;
       }),
     );
+    await this.#mend();
     const last = await (this.#waiting ?? this.#startRotator());
     this.#waiting = undefined;
     const { fault } = this.#options;
-    last.send({ meets: undefined, isHasty: false, isLast: true, fault } satisfies RotatorOrder);
+    last.process.on('message', (said: RotatorSaid) => void this.#answer(last, said));
+    last.send({
+      meets: undefined,
+      isHasty: false,
+      isPartitioned: false,
+      isLast: true,
+      fault,
+    } satisfies RotatorOrder);
     await last.ended;
   }
 
@@ -261,6 +297,9 @@ class Torture {
   async #startRotator(): Promise<Child<RotatorSaid>> {
     const child = this.#children.start<RotatorSaid>('rotator', [JSON.stringify(this.#world)]);
     await child.hear((said): said is { readonly ready: true } => 'ready' in said);
+    void child.ended.then(({ code }) => {
+      if (code) this.#faults.push(`a rotator ended with code ${code}`);
+    });
     return child;
   }
 
@@ -271,6 +310,7 @@ class Torture {
     child.send({
       meets: this.#options.meets ?? (this.#random(3) === 0 ? kind : undefined),
       isHasty: this.#random(2) === 0,
+      isPartitioned: this.#random(6) === 0,
       isLast: false,
       ...(port === undefined ? {} : { port }),
       fault: this.#options.fault,
@@ -280,6 +320,7 @@ class Torture {
 
   async #answer(child: Child<RotatorSaid>, said: RotatorSaid): Promise<void> {
     if ('meet' in said) await this.#touch(said.meet, said.kind);
+    if ('refused' in said) await this.#mend();
     if ('activating' in said) {
       await this.#freeze?.(new Promise<void>((resolve) => (this.#activated = resolve)));
       this.#freeze = undefined;
@@ -303,6 +344,8 @@ class Torture {
     if (round.kind === 'point') return this.#killAt(child, round);
     if (round.kind === 'stop') return this.#stopAndReplace(child);
     if (round.kind === 'cut') return this.#cut(child, round.cut);
+    if (round.kind === 'pause') return this.#pauseAndKill(child);
+    if (round.kind === 'terminate') return this.#terminate(child);
     await this.#order(child, {});
     await this.#killAtRandom(child);
     return undefined;
@@ -312,10 +355,17 @@ class Torture {
     child: Child<RotatorSaid>,
     round: Extract<Round, { kind: 'point' }>,
   ): Promise<Round | undefined> {
-    const isRare = /key\.|job\.|estimate|census/.test(round.point);
+    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine/.test(round.point);
     const meets = round.point.endsWith('chunk.reread') ? 'patch' : undefined;
+    const isPartitioned = round.point.endsWith('boundaries');
+    const isJob = /job|estimate|chunk.reread/.test(round.point);
+    if (round.point.endsWith('quarantine.settle')) await this.#poison();
     const end: End = { point: round.point, nth: 1 + this.#random(isRare ? 2 : 5), how: 'SIGKILL' };
-    await this.#order(child, { end, ...(meets ? { meets } : {}) });
+    await this.#order(child, {
+      end,
+      ...(meets ? { meets } : {}),
+      ...(isPartitioned || isJob ? { isPartitioned } : {}),
+    });
     const ending = await Promise.race([child.ended, pause(PATIENCE_MS)]);
     if (ending?.signal === 'SIGKILL') {
       this.#count(this.#kills, round.point);
@@ -357,6 +407,87 @@ class Torture {
     if (isCut) this.#count(this.#other, `cut ${cut} COMMIT (rotator)`);
     await this.#killAtRandom(child);
     return isCut ? undefined : { kind: 'cut', cut };
+  }
+
+  /** Pauses it, kills it, sees that the next one stays paused, and resumes. */
+  async #pauseAndKill(child: Child<RotatorSaid>): Promise<Round | undefined> {
+    const held = await openRecords(this.#world, new Statements(() => undefined));
+    const options = { keyring: this.#keyring, records: held.value };
+    try {
+      await this.#order(child, { isPartitioned: false });
+      let isPaused = false;
+      for (let tries = 0; tries < 200 && !isPaused; tries++) {
+        await pause(20);
+        isPaused = await pauseRotation({ ...options, reason: 'torture' });
+      }
+      if (!isPaused) return { kind: 'pause' };
+      await pause(this.#random(LONGEST_LIFE_MS));
+      await this.#killAtRandom(child, 50);
+      const before = await rotationStatus(everything, options);
+      const other = await this.#nextRotator();
+      await this.#order(other, { isPartitioned: false });
+      await pause(LONGEST_LIFE_MS);
+      const after = await rotationStatus(everything, options);
+      await this.#killAtRandom(other, 0);
+      const [was, is] = [before.sweep, after.sweep];
+      if (is?.state !== 'paused' || is.counters.scanned !== was?.counters.scanned)
+        this.#faults.push(`a paused rotation went on: ${JSON.stringify([was, is])}`);
+      await resumeRotation(options);
+      this.#count(this.#other, 'paused, killed and resumed (rotator)');
+      return undefined;
+    } finally {
+      await held.close();
+    }
+  }
+
+  /** Asks it to end, as a service manager does. */
+  async #terminate(child: Child<RotatorSaid>): Promise<undefined> {
+    await this.#order(child, {});
+    await Promise.race([child.ended, pause(this.#random(LONGEST_LIFE_MS * 2))]);
+    child.kill('SIGTERM');
+    const ending = await Promise.race([child.ended, pause(PATIENCE_MS)]);
+    if (ending?.code === 0) this.#count(this.#other, 'ended by SIGTERM (rotator)');
+    else this.#faults.push(`a rotator did not end when it was asked to: ${JSON.stringify(ending ?? null)}`);
+    child.kill('SIGKILL');
+    return undefined;
+  }
+
+  // ── A record that cannot be read for a while ─────────────────────────────────
+
+  /** One of its cells is another record's. */
+  async #poison(): Promise<void> {
+    await this.#application.run(
+      this.#options.store === 'mariadb'
+        ? 'UPDATE people p JOIN (SELECT MIN(id) AS id FROM people) m JOIN people o ON o.id = m.id SET p.email = o.email WHERE p.id = ?'
+        : 'UPDATE people SET email = (SELECT o.email FROM people o WHERE o.id = (SELECT MIN(m.id) FROM people m)) WHERE id = ?',
+      [POISONED],
+    );
+  }
+
+  /** Puts its own cell there again. */
+  async #mend(): Promise<void> {
+    if (this.#log) await this.#write('patch');
+  }
+
+  async #write(kind: 'insert' | 'patch'): Promise<void> {
+    const email = 'poisoned@example.com';
+    const notes = { n: POISONED };
+    const values = kind === 'insert' ? { name: null, email, notes } : { email };
+    const intent = this.#intents++;
+    this.#log?.({ at: Date.now(), intent, deed: { kind, table: 'people', id: POISONED, values } });
+    const row: Row = (await encryptRecord(
+      people,
+      { id: POISONED, name: null, email, notes },
+      this.#keyring,
+    )) as never;
+    if (kind === 'insert') {
+      await this.#application.run('INSERT INTO people (id, email, notes) VALUES (?, ?, ?)', [
+        POISONED,
+        row['email'],
+        row['notes'],
+      ]);
+    } else await this.#application.run('UPDATE people SET email = ? WHERE id = ?', [row['email'], POISONED]);
+    this.#log?.({ at: Date.now(), done: intent });
   }
 
   // ── Writers ──────────────────────────────────────────────────────────────────
@@ -432,7 +563,9 @@ class Torture {
   async #lookAround(): Promise<void> {
     await refreshKeyring(this.#keyring);
     const table = (Object.keys(TABLES) as TableName[])[this.#random(2)] as TableName;
-    const rows = [...(await storedRows(this.#application, table))];
+    const rows = [...(await storedRows(this.#application, table))].filter(
+      ([name]) => !name.endsWith(String(POISONED)),
+    );
     for (let looks = 0; looks < LOOKS_A_ROUND && rows.length > 0; looks++) {
       const [name, row] = rows[this.#random(rows.length)] as (typeof rows)[number];
       await decryptRecord(TABLES[table], row as never, this.#keyring).catch((error: unknown) => {

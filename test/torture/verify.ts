@@ -258,6 +258,7 @@ function repeatedWork(rotators: readonly RotatorLine[]): RepeatedWork {
     work.mostAtOnce = Math.max(work.mostAtOnce, atOnce.get(line.run) ?? 0);
     for (const key of line.keys) before.add(key);
     if (line.isLast) ended.add(job);
+    else ended.delete(job);
   }
   const count = (name: 'swept' | 'activated' | 'suspended'): number =>
     rotators.filter((line) => name in line).length;

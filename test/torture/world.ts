@@ -30,6 +30,9 @@ export type TableName = keyof typeof TABLES;
 /** For tests only: a service's raw key stands in no file. */
 export const RAW_KEY = new Uint8Array(32).fill(7);
 
+/** A record that no writer writes: now and then one of its cells cannot be read, until it is mended. */
+export const POISONED = 9_000_001;
+
 /** Records a chunk: small, so that a pass has many. */
 export const CHUNK_RECORDS = 20;
 /** A writer that has not read the keyring for so long encrypts nothing. */
