@@ -56,7 +56,7 @@ export interface RotationPartition {
 }
 
 /** What {@link planPartitions} takes. */
-export interface PlanOptions extends RecordsOptions {
+export interface PlanOptions extends RecordsOptions, StopOptions {
   /** Records a partition, as the tables are now; at least 1. Default: 100,000. */
   readonly partitionRecords?: number;
 }
@@ -69,15 +69,16 @@ export interface PlanOptions extends RecordsOptions {
  */
 export async function planPartitions(
   schema: Schema,
-  { keyring, records, partitionRecords = DEFAULT_PARTITION_RECORDS }: PlanOptions,
+  options: PlanOptions,
 ): Promise<readonly RotationPartition[]> {
+  const { keyring, records, partitionRecords = DEFAULT_PARTITION_RECORDS } = options;
   if (!Number.isSafeInteger(partitionRecords) || partitionRecords < 1)
     throw new DefinitionError('partitionRecords is a whole number from 1 on.');
   const { keyringId } = openedOf(keyring).document;
   await step(environmentOf(), 'coverage', () => assertCovered(records, schema));
   const planned: RotationPartition[] = [];
   for (const { name, layout } of schema.tables) {
-    const places = await step(environmentOf(), 'boundaries', () =>
+    const places = await step(environmentOf(options), 'boundaries', () =>
       records.boundaries(layout, partitionRecords),
     );
     for (const [i, after] of [null, ...places].entries()) {

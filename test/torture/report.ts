@@ -1,0 +1,43 @@
+import { cpus } from 'node:os';
+import type { Report } from './torture.js';
+import { CHUNK_RECORDS } from './world.js';
+
+/** Prints what came of a torture. */
+export function print({ options, kills, other, seconds, findings, faults }: Report, server: string): void {
+  const { work } = findings;
+  const total = Object.values(kills).reduce((sum, n) => sum + n, 0);
+  const least = Math.min(...Object.values(kills));
+  console.log(`${server}; keyring in ${options.keyringIn ?? 'files'}; seed ${options.seed}`);
+  console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}`);
+  console.log(`${total} kills in ${seconds.toFixed(0)} s, at least ${least} at every point\n`);
+  list(kills);
+  console.log('\nbesides');
+  list(other);
+  console.log('\nfound');
+  list({
+    'writes acknowledged': findings.acknowledged,
+    'writes without an answer': findings.unanswered,
+    'records at the end': findings.records,
+    'cells at the end': findings.cells,
+    lost: findings.lost.length,
+    resurrected: findings.resurrected.length,
+    undecryptable: findings.undecryptable.length,
+    'cells under old keys': findings.underOldKeys,
+    'records passed over by a sweep': findings.passedOver.length,
+    'keys activated': work.activated,
+    'keys suspended': work.suspended,
+    'sweeps finished': work.sweeps,
+    'jobs begun': work.jobs,
+    'jobs begun again that could be resumed': work.begunAgain,
+    'jobs taken over': work.handovers,
+    'records looked at': work.scanned,
+    'records looked at once more': work.repeated,
+    [`most of them after one crash (a chunk: ${CHUNK_RECORDS})`]: work.mostAtOnce,
+  });
+  console.log(faults.length === 0 ? '\nAll held.' : `\n${faults.length} FAULTS`);
+  for (const fault of faults.slice(0, 40)) console.log(`  ${fault}`);
+}
+
+function list(counts: Readonly<Record<string, number>>): void {
+  for (const [name, n] of Object.entries(counts)) console.log(`  ${String(n).padStart(7)}  ${name}`);
+}

@@ -1,0 +1,281 @@
+/** Holds what is in the tables against what was acknowledged, with a reader that shares no line with the library. */
+
+import { type DataKey, open } from '../oracle/cell.js';
+import { readDocument } from '../oracle/keyring-document.js';
+import { readLog } from './log.js';
+import {
+  type Candidates,
+  type LoggedDeed,
+  type Values,
+  type WriterLine,
+  deedsOf,
+  recordName,
+  replay,
+} from './model.js';
+import type { RotatorLine } from './rotator.js';
+import { type Row, openApplication, openKeyringStore, storedRows, valuesOf } from './stores.js';
+import {
+  CHUNK_RECORDS,
+  RAW_KEY,
+  TABLES,
+  type TableName,
+  type World,
+  rotatorLog,
+  writerLog,
+} from './world.js';
+
+/** What a torture has found. Every list is empty where all is well. */
+export interface Findings {
+  /** Writes whose answer was "done". */
+  readonly acknowledged: number;
+  /** Writes that ended without an answer: both outcomes are right. */
+  readonly unanswered: number;
+  readonly records: number;
+  readonly cells: number;
+  /** Records whose acknowledged content is not there. */
+  readonly lost: readonly string[];
+  /** Records that were deleted, or never written, and are there. */
+  readonly resurrected: readonly string[];
+  /** Cells that the keyring, as it is stored, does not open. */
+  readonly undecryptable: readonly string[];
+  /** Cells under a key that is not the active one. */
+  readonly underOldKeys: number;
+  /** Records under an old key that a finished sweep has passed over, and that nobody wrote meanwhile. */
+  readonly passedOver: readonly string[];
+  /** What processes saw that must not be. */
+  readonly violations: readonly string[];
+  readonly work: RepeatedWork;
+}
+
+/** What crashes have cost. */
+export interface RepeatedWork {
+  /** Jobs that were begun at the beginning. */
+  readonly jobs: number;
+  /** Times that a job went from one process to another. */
+  readonly handovers: number;
+  /** Records looked at. */
+  readonly scanned: number;
+  /** Records looked at once more in the same pass of a job. */
+  readonly repeated: number;
+  /** The most that one process has repeated of what was done before it: at most a chunk. */
+  readonly mostAtOnce: number;
+  /** Jobs begun again at the beginning though they had not come to an end. */
+  readonly begunAgain: number;
+  /** Rotations that ended with every cell under the active key. */
+  readonly sweeps: number;
+  readonly activated: number;
+  readonly suspended: number;
+}
+
+export async function verify(world: World, writers: number): Promise<Findings> {
+  const logs = Array.from({ length: writers }, (_, i) => readLog<WriterLine>(writerLog(world, i)));
+  const rotators = readLog<RotatorLine>(rotatorLog(world));
+  const deeds = logs.flatMap((lines) => deedsOf(lines));
+  const wanted = replay(deeds);
+  const { keys, active } = await readKeys(world);
+  const application = await openApplication(world);
+  const state = {
+    lost: [] as string[],
+    resurrected: [] as string[],
+    undecryptable: [] as string[],
+    cells: 0,
+    old: 0,
+  };
+  const found = new Set<string>();
+  for (const table of Object.keys(TABLES) as TableName[]) {
+    for (const [name, row] of await storedRows(application, table)) {
+      found.add(name);
+      const values = readRow(table, row, keys, active, state);
+      if (values) compare(name, values, wanted.get(name) ?? [null], state);
+    }
+  }
+  await application.close();
+  for (const [name, candidates] of wanted)
+    if (!found.has(name) && !candidates.includes(null)) state.lost.push(`${name} is gone`);
+
+  return {
+    acknowledged: deeds.filter(({ outcome }) => outcome === 'done').length,
+    unanswered: deeds.filter(({ outcome }) => outcome === 'unknown').length,
+    records: found.size,
+    cells: state.cells,
+    lost: state.lost,
+    resurrected: state.resurrected,
+    undecryptable: state.undecryptable,
+    underOldKeys: state.old,
+    passedOver: passedOver(rotators, deeds),
+    violations: [...logs.flat(), ...rotators].flatMap((line) => ('violation' in line ? line.violation : [])),
+    work: repeatedWork(rotators),
+  };
+}
+
+interface State {
+  readonly lost: string[];
+  readonly resurrected: string[];
+  readonly undecryptable: string[];
+  cells: number;
+  old: number;
+}
+
+function compare(name: string, values: Values, candidates: Candidates, state: State): void {
+  const isWanted = candidates.some((candidate) => candidate !== null && isSame(candidate, values));
+  if (isWanted) return;
+  const isGone = candidates.every((candidate) => candidate === null);
+  if (isGone) state.resurrected.push(name);
+  else state.lost.push(`${name} is not as it was written`);
+}
+
+/** The keys of the keyring as it is stored at this moment. */
+async function readKeys(world: World): Promise<{ keys: DataKey[]; active: string }> {
+  const store = await openKeyringStore(world);
+  const stored = await store.value.read(16 * 1024 * 1024);
+  await store.close();
+  if (!stored) throw new Error('There is no keyring any more.');
+  const { document, code } = {
+    document: undefined,
+    ...readDocument(stored.document, stored.revision, { rawKey: RAW_KEY }),
+  };
+  if (!document) throw new Error(`The keyring is refused: ${code}.`);
+  const data = document.keys.filter(({ kind }) => kind === 'data');
+  const keys = data.flatMap(({ key, state }) => (key ? [{ key, state }] : []));
+  return { keys, active: data.find(({ state }) => state === 'active')?.keyId ?? '' };
+}
+
+function readRow(
+  table: TableName,
+  row: Row,
+  keys: readonly DataKey[],
+  active: string,
+  state: State,
+): Values | undefined {
+  const values: Record<string, unknown> = { id: row['id'] };
+  let isWhole = true;
+  const record = table === 'people' ? BigInt(row['id'] as number) : (row['id'] as string);
+  for (const [column, { type, pad }] of Object.entries(SHAPES[table])) {
+    const stored = row[column];
+    values[column] = null;
+    if (stored === null) continue;
+    state.cells++;
+    if (keyIdOf(stored) !== active) state.old++;
+    const opened = open(stored as string | Uint8Array, {
+      mode: 'randomized',
+      context: { table, column, record },
+      keys,
+      type,
+      ...(pad === undefined ? {} : { pad }),
+    });
+    if (opened.refusal === 'success') values[column] = opened.value;
+    else {
+      isWhole = false;
+      state.undecryptable.push(`${recordName(table, String(row['id']))} ${column}: ${opened.refusal}`);
+    }
+  }
+  return isWhole ? valuesOf(values) : undefined;
+}
+
+/** The definitions, said a second time. */
+const SHAPES = {
+  people: { name: { type: 'text' }, email: { type: 'text' }, notes: { type: 'json', pad: 64 } },
+  parcels: { label: { type: 'text' }, content: { type: 'bytes' } },
+} as const satisfies Record<TableName, Record<string, { type: 'text' | 'json' | 'bytes'; pad?: number }>>;
+
+function keyIdOf(cell: unknown): string {
+  if (typeof cell === 'string') return cell.slice(5, 31);
+  const bits = [...(cell as Uint8Array).subarray(2, 18)]
+    .map((byte) => byte.toString(2).padStart(8, '0'))
+    .join('');
+  const letters = bits.padEnd(130, '0').match(/.{5}/g) ?? [];
+  return letters.map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)]).join('');
+}
+
+function isSame(a: Values, b: Values): boolean {
+  const sorted = (values: Values): string =>
+    JSON.stringify(Object.entries(values).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return sorted(a) === sorted(b);
+}
+
+/** A sweep that says "all is done" may have missed what was written behind it, and nothing else. */
+function passedOver(rotators: readonly RotatorLine[], deeds: readonly LoggedDeed[]): string[] {
+  const byRecord = new Map<string, LoggedDeed[]>();
+  for (const deed of deeds) {
+    const name = recordName(deed.table, deed.id);
+    byRecord.set(name, [...(byRecord.get(name) ?? []), deed]);
+  }
+  const jobs = new Map<number, string>();
+  const began = new Map<string, number>();
+  const looked = new Map<string, Map<string, number>>();
+  const missed: string[] = [];
+  for (const line of rotators) {
+    if ('job' in line) {
+      jobs.set(line.run, line.job);
+      if (line.isFresh) began.set(line.job, line.at);
+    }
+    const job = jobs.get(line.run) ?? '';
+    if ('page' in line) {
+      const seen = looked.get(job) ?? new Map<string, number>();
+      looked.set(job, seen);
+      for (const key of line.keys) if (!seen.has(key)) seen.set(key, line.at);
+    }
+    if (!('swept' in line)) continue;
+    for (const name of line.left) {
+      const since = looked.get(job)?.get(name) ?? began.get(job) ?? 0;
+      const isWritten = byRecord.get(name)?.some(({ until, from }) => until >= since && from <= line.at);
+      if (!isWritten) missed.push(name);
+    }
+  }
+  return missed;
+}
+
+function repeatedWork(rotators: readonly RotatorLine[]): RepeatedWork {
+  const jobs = new Map<number, string>();
+  const seen = new Map<string, Set<string>>();
+  const ended = new Set<string>();
+  const last = new Map<string, number>();
+  let newest = '';
+  const work = { jobs: 0, handovers: 0, scanned: 0, repeated: 0, mostAtOnce: 0, begunAgain: 0 };
+  /** By process, since the job last changed hands. */
+  const atOnce = new Map<number, number>();
+  for (const line of rotators) {
+    if ('job' in line) {
+      if (line.isFresh) {
+        work.jobs++;
+        // The scope stands before the time: another one is another aim.
+        if (newest.split(' ')[0] === line.job.split(' ')[0] && !ended.has(newest)) work.begunAgain++;
+      } else if (last.has(line.job)) work.handovers++;
+      last.set(line.job, line.run);
+      newest = line.job;
+      jobs.set(line.run, line.job);
+      atOnce.clear();
+    }
+    if (!('page' in line)) continue;
+    const job = jobs.get(line.run) ?? '';
+    const pass = `${job} ${line.pass}`;
+    const before = seen.get(pass) ?? new Set<string>();
+    seen.set(pass, before);
+    const repeated = line.keys.filter((key) => before.has(key)).length;
+    work.scanned += line.keys.length;
+    work.repeated += repeated;
+    atOnce.set(line.run, (atOnce.get(line.run) ?? 0) + repeated);
+    work.mostAtOnce = Math.max(work.mostAtOnce, atOnce.get(line.run) ?? 0);
+    for (const key of line.keys) before.add(key);
+    if (line.isLast) ended.add(job);
+    else ended.delete(job);
+  }
+  const count = (name: 'swept' | 'activated' | 'suspended'): number =>
+    rotators.filter((line) => name in line).length;
+  return { ...work, sweeps: count('swept'), activated: count('activated'), suspended: count('suspended') };
+}
+
+/** Why a torture failed; none where everything holds. */
+export function faultsIn(findings: Findings): string[] {
+  const { lost, resurrected, undecryptable, passedOver: missed, violations, underOldKeys, work } = findings;
+  return [
+    ...lost.map((name) => `lost: ${name}`),
+    ...resurrected.map((name) => `resurrected: ${name}`),
+    ...undecryptable.map((name) => `undecryptable: ${name}`),
+    ...missed.map((name) => `passed over: ${name}`),
+    ...violations,
+    ...(underOldKeys > 0 ? [`${underOldKeys} cells are under old keys`] : []),
+    ...(work.begunAgain > 0 ? [`${work.begunAgain} jobs were begun again though they could be resumed`] : []),
+    ...(work.mostAtOnce > CHUNK_RECORDS ? [`${work.mostAtOnce} records were repeated after one crash`] : []),
+  ];
+}
