@@ -9,6 +9,7 @@ import {
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import { isDriverError } from './driver-error.js';
 
 const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
 const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
@@ -144,7 +145,7 @@ export const MYSQL: Dialect = {
   bytesValue: (parameter) => `UNHEX(${parameter})`,
   selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
   // ER_NO_SUCH_TABLE
-  isTableMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1146,
+  isTableMissing: (error) => hasNumber(error, [1146]),
   hasNul: true,
   isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
   beginWriting: [],
@@ -157,13 +158,18 @@ export const MYSQL: Dialect = {
     const records = Number(row?.['records'] ?? 0);
     return records >= BELIEVABLE_RECORDS ? records : undefined;
   },
-  isBusy: (error) => BUSY.includes(Number((error as { errno?: unknown } | null)?.errno)),
+  isBusy: (error) => hasNumber(error, BUSY),
 };
 
 /** InnoDB's guess is off by half at times: small tables are counted. */
 const BELIEVABLE_RECORDS = 10_000;
 /** ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD (the record has changed since the snapshot). */
 const BUSY = [1205, 1213, 1020];
+
+/** Drivers have the server's number as `errno`. */
+function hasNumber(error: unknown, numbers: readonly number[]): boolean {
+  return isDriverError(error, ({ errno }) => numbers.includes(Number(errno)));
+}
 
 function isText({ column }: Placed<CellColumn>): boolean {
   return column.form === 'text';

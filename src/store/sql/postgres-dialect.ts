@@ -9,6 +9,7 @@ import {
 } from '../../key-tag.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import type { DeclaredColumn, Dialect, OwnColumn, Placed } from './dialect.js';
+import { isDriverError } from './driver-error.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -99,7 +100,7 @@ export const POSTGRES: Dialect = {
   selectName: (sql) => sql,
   isSameText: (sql, parameter) => `${sql} = ${parameter}`,
   // UNDEFINED_TABLE
-  isTableMissing: (error) => (error as { code?: unknown } | null)?.code === '42P01',
+  isTableMissing: (error) => hasState(error, ['42P01']),
   hasNul: false,
   // Under REPEATABLE READ one conflict would end the whole chunk.
   beginWriting: [
@@ -116,11 +117,18 @@ export const POSTGRES: Dialect = {
     const records = Number(row?.['records'] ?? -1);
     return records > 0 ? Math.round(records) : undefined; // -1 or 0: never analysed
   },
-  isBusy: (error) => BUSY.includes(String((error as { code?: unknown } | null)?.code)),
+  isBusy: (error) => hasState(error, BUSY),
 };
 
 /** lock_not_available, deadlock_detected, serialization_failure. */
 const BUSY = ['55P03', '40P01', '40001'];
+
+/** Drivers have an SQLSTATE as `code`; Prisma's adapter as `originalCode`. */
+function hasState(error: unknown, states: readonly string[]): boolean {
+  return isDriverError(error, ({ code, originalCode }) =>
+    [code, originalCode].some((state) => states.includes(String(state))),
+  );
+}
 
 function assignments(set: readonly (readonly [column: string, value: string])[]): string {
   return set.map(([column, value]) => `${column} = ${value}`).join(', ');
