@@ -18,7 +18,10 @@ interface Row {
   readonly joined: number;
 }
 
-/** Statements through Knex on MariaDB or MySQL. */
+/**
+ * Statements through Knex on MariaDB or MySQL. On PostgreSQL Knex writes `$1` itself, out of `?`:
+ * `(await knex.raw(sql.replaceAll(/\$\d+/g, '?'), [...values])).rows`.
+ */
 function knexExecutor(knex: Knex): SqlExecutor {
   const over = (knex: Knex): SqlQueries => ({
     async query(sql, values) {
@@ -52,7 +55,7 @@ try {
     await checkExecutor(executor, 'mysql');
 
     const rows = await Promise.all(people.map((person) => encryptRecord(members, person, keyring)));
-    await knex('members').insert(rows.map((row) => ({ ...row, notes: Buffer.from(row.notes) })));
+    await knex('members').insert(rows);
     await rotateMembers(mysqlRecords(executor));
 
     for (const row of await knex<Row>('members').orderBy('joined')) {

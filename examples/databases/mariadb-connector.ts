@@ -43,6 +43,7 @@ try {
 
     for (const person of people) {
       const { email, id, joined, notes } = await encryptRecord(members, person, keyring);
+      // Bytes only as a Buffer: of another Uint8Array it would write the numbers, as JSON.
       await pool.query('INSERT INTO members (id, email, notes, joined) VALUES (?, ?, ?, ?)', [
         id,
         email,

@@ -34,11 +34,10 @@ try {
 
     for (const person of people) {
       const { email, id, joined, notes } = await encryptRecord(members, person, keyring);
-      // Of bytes it takes a Buffer only: with another Uint8Array it would write a list of numbers.
       await pool.query('INSERT INTO members (id, email, notes, joined) VALUES (?, ?, ?, ?)', [
         id,
         email,
-        Buffer.from(notes),
+        notes,
         joined,
       ]);
     }

@@ -40,9 +40,10 @@ export async function rotateMembers(records: RecordStore): Promise<void> {
   for await (const { done, expected } of rotate(everything, { keyring, records, chunkRecords: 2 })) {
     console.log(`rotation: ${done} of ${expected} records`);
   }
-  const { cells } = await census(everything, { keyring, records });
+  const { cells, notCells } = await census(everything, { keyring, records });
+  const [now, before] = [cells[fresh] ?? 0, cells[String(old?.keyId)] ?? 0];
   console.log(
-    `census: ${cells[fresh]} cells under the new key, ${cells[String(old?.keyId)] ?? 0} under the old one`,
+    `census: ${now} cells under the new key, ${before} under the old one, ${notCells} that are none`,
   );
 }
 
