@@ -22,3 +22,4 @@ export type {
   RecordStoreSubject,
 } from './record-store/subject.js';
 export { recordStoreCases } from './record-store-cases.js';
+export { sqlExecutorCases } from './sql-executor-cases.js';

@@ -16,6 +16,7 @@ import {
   type Placed,
   UNCOMMITTED_UNFIT,
 } from './dialect.js';
+import { isDriverError } from './driver-error.js';
 import { MYSQL_CATALOG } from './mysql-catalog.js';
 
 const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
@@ -148,9 +149,9 @@ export const MYSQL: Dialect = {
   bytesValue: (parameter) => `UNHEX(${parameter})`,
   selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
   // ER_NO_SUCH_TABLE
-  isTableMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1146,
+  isTableMissing: (error) => hasNumber(error, [1146]),
   // ER_BAD_FIELD_ERROR
-  isColumnMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1054,
+  isColumnMissing: (error) => hasNumber(error, [1054]),
   digest: (parameter) => `SHA2(${parameter}, 256)`,
   hasNul: true,
   isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
@@ -170,7 +171,7 @@ export const MYSQL: Dialect = {
     const records = Number(row?.['records'] ?? 0);
     return records >= BELIEVABLE_RECORDS ? records : undefined;
   },
-  isBusy: (error) => BUSY.includes(Number((error as { errno?: unknown } | null)?.errno)),
+  isBusy: (error) => hasNumber(error, BUSY),
 };
 
 /** InnoDB's guess is off by half at times: small tables are counted. */
@@ -192,6 +193,11 @@ function beside(
     return [...equal, `${column} ${side} ${value(i)}`].join(' AND ');
   });
   return `${bound} AND ((${steps.join(') OR (')}))`;
+}
+
+/** Drivers have the server's number as `errno`. */
+function hasNumber(error: unknown, numbers: readonly number[]): boolean {
+  return isDriverError(error, ({ errno }) => numbers.includes(Number(errno)));
 }
 
 function isText({ column }: Placed<CellColumn>): boolean {

@@ -15,6 +15,7 @@ import {
   type OwnColumn,
   type Placed,
 } from './dialect.js';
+import { isDriverError } from './driver-error.js';
 import { POSTGRES_CATALOG } from './postgres-catalog.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
@@ -103,9 +104,9 @@ export const POSTGRES: Dialect = {
   selectName: (sql) => sql,
   isSameText: (sql, parameter) => `${sql} = ${parameter}`,
   // UNDEFINED_TABLE
-  isTableMissing: (error) => (error as { code?: unknown } | null)?.code === '42P01',
+  isTableMissing: (error) => hasState(error, ['42P01']),
   // UNDEFINED_COLUMN
-  isColumnMissing: (error) => (error as { code?: unknown } | null)?.code === '42703',
+  isColumnMissing: (error) => hasState(error, ['42703']),
   digest: (parameter) => `encode(sha256(convert_to(${parameter}, 'UTF8')), 'hex')`,
   hasNul: false,
   seeWhatIsNow: '',
@@ -126,7 +127,7 @@ export const POSTGRES: Dialect = {
     const records = Number(row?.['records'] ?? -1);
     return records > 0 ? Math.round(records) : undefined; // -1 or 0: never analysed
   },
-  isBusy: (error) => BUSY.includes(String((error as { code?: unknown } | null)?.code)),
+  isBusy: (error) => hasState(error, BUSY),
 };
 
 /** lock_not_available, deadlock_detected, serialization_failure. */
@@ -137,6 +138,13 @@ function beside(columns: readonly string[], side: '>' | '<=', value: (column: nu
   return columns.length === 1
     ? `${columns[0]} ${side} ${values[0]}`
     : `(${columns.join(', ')}) ${side} (${values.join(', ')})`;
+}
+
+/** Drivers have an SQLSTATE as `code`; Prisma's adapter as `originalCode`. */
+function hasState(error: unknown, states: readonly string[]): boolean {
+  return isDriverError(error, ({ code, originalCode }) =>
+    [code, originalCode].some((state) => states.includes(String(state))),
+  );
 }
 
 function assignments(set: readonly (readonly [column: string, value: string])[]): string {
