@@ -33,16 +33,17 @@ export async function countCells(
     records: sum(tables.map((table) => table.records)),
     cells: addUp(tables.flatMap((table) => Object.entries(table.cells))),
     notCells: sum(tables.map((table) => table.notCells)),
+    unadopted: sum(tables.map((table) => table.unadopted)),
   });
 }
 
-function tableCensus({ table, records, tags, notCells }: TableCount): TableCensus {
+function tableCensus({ table, records, tags, notCells, unadopted = 0 }: TableCount): TableCensus {
   const byKey = Object.entries(tags).map(([tag, cells]): [string, number] => {
     const parsed = parseKeyTag(tag);
     if (!parsed) throw new TypeError('A record store counted under something that is no key tag.');
     return [parsed.keyId, cells];
   });
-  return Object.freeze({ table, records, cells: addUp(byKey), notCells });
+  return Object.freeze({ table, records, cells: addUp(byKey), notCells, unadopted });
 }
 
 function addUp(entries: readonly (readonly [string, number])[]): Readonly<Record<string, number>> {
