@@ -2,7 +2,7 @@ import type { AdoptingRule, Attribute } from './attribute.js';
 import { type Bytes, decodeUtf8, isUint8Array } from './bytes.js';
 import type { ValueSpec, ValueTypeName } from './codec/index.js';
 import { NotAdoptableError, type Where } from './errors.js';
-import { looksLikeCell, plainForm } from './plaintext.js';
+import { looksLikeCell, looksLikeTextCell, plainForm } from './plaintext.js';
 
 /** An attribute while plaintext may still stand in for its cells. */
 export type AdoptingAttribute = Attribute & { readonly adopting: AdoptingRule };
@@ -30,7 +30,8 @@ export function isPlaintextInPlace({ adopting }: Attribute, stored: unknown): bo
  */
 export function parsePlaintext({ spec, adopting }: Attribute, stored: unknown, where: Where): unknown {
   const plain = plainForm(stored);
-  if (plain === null || plain === undefined) throw new NotAdoptableError(where);
+  if (plain === null || plain === undefined || isCellBeside(adopting, plain))
+    throw new NotAdoptableError(where);
   const parse = adopting?.parse ?? ((value: string | Bytes) => parsed(spec, value));
   let value: unknown;
   try {
@@ -41,6 +42,15 @@ export function parsePlaintext({ spec, adopting }: Attribute, stored: unknown, w
   if (value === undefined || (value === null && !spec.hideNull && spec.type !== 'json'))
     throw new NotAdoptableError(where);
   return value;
+}
+
+/**
+ * In a column beside the cells there are none: still, text that looks like one is not sealed into another. Bytes may look
+ * like one by chance; of them only those are refused, at encryption, that name a key of the keyring.
+ */
+function isCellBeside(adopting: AdoptingRule | undefined, plain: string | Bytes): boolean {
+  if (adopting?.from === undefined) return false;
+  return typeof plain === 'string' ? looksLikeCell(plain) : looksLikeTextCell(plain);
 }
 
 function parsed(spec: ValueSpec, plain: string | Bytes): unknown {
@@ -68,21 +78,20 @@ const TIMESTAMP =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:\.([0-9]+))? ?(?:(Z)|([-+][0-9]{2}):?([0-9]{2})?)?$/;
 
 /** One row a type: the value that a text stands for, `undefined` where it is none. What is of no type is refused at encoding. */
-const PARSERS: Readonly<
-  Record<Exclude<ValueTypeName, 'bytes'>, (text: string, spec: ValueSpec) => unknown>
-> = Object.freeze({
-  text: (text) => text,
-  json: parseJson,
-  integer: (text, { integers }) => {
-    if (!INTEGER.test(text)) return undefined;
-    return integers === 'bigint' ? BigInt(text) : Number(text);
-  },
-  float: parseFloat64,
-  boolean: (text) => BOOLEANS.get(text.toLowerCase()),
-  timestamp: parseTimestamp,
-  decimal: (text) => text,
-  date: (text) => text,
-});
+const PARSERS: Readonly<Record<Exclude<ValueTypeName, 'bytes'>, (text: string, spec: ValueSpec) => unknown>> =
+  Object.freeze({
+    text: (text) => text,
+    json: parseJson,
+    integer: (text, { integers }) => {
+      if (!INTEGER.test(text)) return undefined;
+      return integers === 'bigint' ? BigInt(text) : Number(text);
+    },
+    float: parseFloat64,
+    boolean: (text) => BOOLEANS.get(text.toLowerCase()),
+    timestamp: parseTimestamp,
+    decimal: (text) => text,
+    date: (text) => text,
+  });
 
 /** What would become infinite is no value; what a double holds less exactly is. */
 function parseFloat64(text: string): number | undefined {

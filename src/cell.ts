@@ -80,9 +80,7 @@ export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): 
   if (isPlaintextInPlace(place.attribute, stored)) return adoptedValue(place, stored);
   const opened = openedOf(keyring);
   const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
-  return andThen(framed, (bytes) =>
-    decoded(place, stored, bytes instanceof Rebound ? bytes.framed : bytes),
-  );
+  return andThen(framed, (bytes) => decoded(place, stored, bytes instanceof Rebound ? bytes.framed : bytes));
 }
 
 /** A framed value that opened in its former place. */
@@ -138,11 +136,7 @@ export function adoptedValue(place: CellPlace, stored: unknown): MaybePromise<un
 }
 
 /** value → framed value, of a value that was adopted: validated already. */
-export function adoptedFramed(
-  opened: OpenedKeyring,
-  place: CellPlace,
-  value: unknown,
-): MaybePromise<Bytes> {
+export function adoptedFramed(opened: OpenedKeyring, place: CellPlace, value: unknown): MaybePromise<Bytes> {
   const framed = encodeFramed(place.attribute.spec, value, place.where);
   return andThen(assertNotACell(opened, place, value), () => framed);
 }

@@ -8,11 +8,7 @@ import { type Table, bindingOf } from './table.js';
  *
  * @param formerId - the values of the former record id; `undefined` where it is the present one's
  */
-export function withFormer(
-  place: CellPlace,
-  { rebinding }: Table,
-  formerId: readonly unknown[],
-): CellPlace {
+export function withFormer(place: CellPlace, { rebinding }: Table, formerId: readonly unknown[]): CellPlace {
   if (!rebinding) return place;
   const { definition, columns } = rebinding;
   const column = columns[place.where.column as string] as string;

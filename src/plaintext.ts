@@ -1,5 +1,5 @@
 import { type Bytes, isUint8Array, viewBytes } from './bytes.js';
-import { modeOfByte } from './key-tag.js';
+import { KEY_TAG_CHARACTERS, modeOfByte } from './key-tag.js';
 import { SUITE_1 } from './suite.js';
 
 /**
@@ -8,7 +8,7 @@ import { SUITE_1 } from './suite.js';
  */
 export const NO_PLAINTEXT = 'cs1r.';
 /** The same in a binary column, in hexadecimal. */
-export const NO_PLAINTEXT_HEX = '0100';
+export const NO_PLAINTEXT_HEX = '637331722e';
 
 /** How a cell of any suite begins: also after a change of letter case, and behind what a trim would take away. */
 const BEGINS_LIKE_A_CELL = /^\s*cs[1-9][0-9]*[rd]\./i;
@@ -22,10 +22,17 @@ const CONTAINS_A_KEY_TAG = /cs[1-9][0-9]*[rd]\.[a-z2-7]{26}\./i;
  * never taken for plaintext, whatever becomes of it: a narrow column truncates, a trigger changes letters.
  */
 export function looksLikeCell(stored: string | Uint8Array): boolean {
-  if (typeof stored !== 'string') {
-    return stored[0] === SUITE_1.id && stored.length > 1 && modeOfByte(stored[1] as number) !== undefined;
+  if (typeof stored === 'string') {
+    return BEGINS_LIKE_A_CELL.test(stored) || STUMP.test(stored) || CONTAINS_A_KEY_TAG.test(stored);
   }
-  return BEGINS_LIKE_A_CELL.test(stored) || STUMP.test(stored) || CONTAINS_A_KEY_TAG.test(stored);
+  const isBinaryCell =
+    stored[0] === SUITE_1.id && stored.length > 1 && modeOfByte(stored[1] as number) !== undefined;
+  return isBinaryCell || looksLikeTextCell(stored);
+}
+
+/** Whether bytes begin as a cell in text form does: one that was stored in a binary column. */
+export function looksLikeTextCell(bytes: Uint8Array): boolean {
+  return BEGINS_LIKE_A_CELL.test(String.fromCharCode(...bytes.subarray(0, KEY_TAG_CHARACTERS)));
 }
 
 /**

@@ -71,7 +71,7 @@ export interface StoredRecord {
   /**
    * The values of `layout.cells`, in that order: cells, `null`, or what does not belong there. In place of a value that
    * cannot be a cell a store may give anything else that is none, such as `''`: it may be too long to be read. In a
-   * column that is adopted in place what it gives instead begins like a cell, `'cs1r.'` or the bytes 1, 0.
+   * column that is adopted in place what it gives instead begins like a cell: `'cs1r.'`, or that in bytes.
    */
   readonly cells: readonly unknown[];
   /**

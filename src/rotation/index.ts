@@ -9,7 +9,13 @@ import type { StopSignal } from '../ports/clock.js';
 import type { QuarantineEntry } from '../ports/job-store.js';
 import type { RecordStore } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
-import { type StepObserver, type SweepEnvironment, countCells } from '../sweep/index.js';
+import {
+  type BindingCount,
+  type StepObserver,
+  type SweepEnvironment,
+  countBindings as countCellBindings,
+  countCells,
+} from '../sweep/index.js';
 import type { RotationProgress } from './progress.js';
 import { type RotationLimits, jobId, runRotation } from './rotate.js';
 
@@ -17,8 +23,9 @@ export type { MaybePromise } from '../maybe.js';
 export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
-export { STEPS, type StepName, type StepObserver } from '../sweep/index.js';
+export { type BindingCount, STEPS, type StepName, type StepObserver } from '../sweep/index.js';
 export type { RotationCounters } from './job.js';
+export { type OverdueAdoption, overdueAdoptions } from './overdue.js';
 export type { RotationProgress } from './progress.js';
 export type { RotationLimits } from './rotate.js';
 
@@ -39,7 +46,9 @@ export interface RotateOptions extends RecordsOptions, RotationLimits {
 }
 
 /**
- * Re-encrypts every cell of the schema that is not under its active key, while the application reads and writes. Adding
+ * Brings every record of the schema to what its definition says, while the application reads and writes: what is not
+ * under its active key is sealed anew, and so is plaintext of attributes that are `adopting`, and what is bound to its
+ * former place in tables that are `rebinding`. Adding
  * and activating a key are acts of their own (`addKey`, `activateKey`): calling this again never makes another key.
  *
  * Yields once it has begun, and after every chunk. Stop it by leaving the loop, by the signal, or by killing the process; call it again and it
@@ -75,6 +84,18 @@ export function rotate(
  */
 export async function census(schema: Schema, { keyring, records }: RecordsOptions): Promise<Census> {
   return countCells(environmentOf(), openedOf(keyring), schema, records);
+}
+
+/**
+ * Opens every cell of the schema, changes nothing, and says what it is bound to: for tables that are `rebinding`, where
+ * a census by key tags says nothing. It takes as long as a rotation. When no process writes under the former definition
+ * any more, `former` and `refused` at zero prove that `rebinding` can go.
+ */
+export async function countBindings(
+  schema: Schema,
+  { keyring, records }: RecordsOptions,
+): Promise<readonly BindingCount[]> {
+  return countCellBindings(environmentOf(), openedOf(keyring), schema, records);
 }
 
 /** The cells that the last rotation of this keyring refused. They were left as they are. */

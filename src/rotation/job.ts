@@ -4,8 +4,12 @@ import { MAX_JOB_BYTES } from '../limits.js';
 export interface RotationCounters {
   /** Records looked at, over all passes. */
   readonly scanned: number;
-  /** Cells sealed anew. */
+  /** Cells sealed anew, adopted and rebound ones among them. */
   readonly rewritten: number;
+  /** Cells sealed in place of plaintext. */
+  readonly adopted: number;
+  /** Cells that opened in their former place only, sealed in their own. */
+  readonly rebound: number;
   /** Cells found under their active key in the first pass. */
   readonly current: number;
   /** Swaps lost to somebody who wrote the record at the same moment. */
@@ -46,6 +50,8 @@ export const JOB_FORMAT = 1;
 const NO_COUNTS: RotationCounters = Object.freeze({
   scanned: 0,
   rewritten: 0,
+  adopted: 0,
+  rebound: 0,
   current: 0,
   conflicts: 0,
   deferred: 0,

@@ -21,7 +21,14 @@ import {
 import type { JobWrite } from '../ports/job-store.js';
 import type { Page, RecordStore, RecordSwap, StoredRecord } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
-import { type RecordWork, type SweepEnvironment, rewriteRecord, step } from '../sweep/index.js';
+import {
+  type RecordWork,
+  type SweepEnvironment,
+  assertAdopts,
+  rewriteRecord,
+  step,
+  sweepScope,
+} from '../sweep/index.js';
 import type { Table } from '../table.js';
 import {
   type RotationCounters,
@@ -71,6 +78,7 @@ export async function* runRotation(
 ): AsyncGenerator<RotationProgress, void, undefined> {
   const { environment, opened, schema, records } = context;
   assertFit(context);
+  assertAdopts(schema, records);
   const run = new RotationRun(context);
   await step(environment, 'keyring.refresh', () => opened.refresh());
   let began = await run.begin();
@@ -217,7 +225,7 @@ class RotationRun {
       const lost = swapped.filter((done) => !done).length;
       const isSettled = lost === 0 || tries === MAX_LOST_SWAPS;
       const deferred = isSettled ? lost : 0;
-      const more = { ...countSwapped(swaps, swapped), conflicts: lost, deferred };
+      const more = { ...countSwapped(work, swapped), conflicts: lost, deferred };
       return this.#next({
         ...(isSettled ? this.#after(page, deferred) : {}),
         // A page counts when the checkpoint moves past it: who resumes before that looks at all of it again.
@@ -284,9 +292,15 @@ class RotationRun {
   }
 }
 
-function countSwapped(swaps: readonly RecordSwap[], swapped: readonly boolean[]): Partial<RotationCounters> {
-  const cells = swaps.flatMap((swap, i) => (swapped[i] ? swap.cells : []));
-  return { rewritten: cells.length, bytes: cells.reduce((sum, cell) => sum + cell.new.length, 0) };
+function countSwapped(work: readonly RecordWork[], swapped: readonly boolean[]): Partial<RotationCounters> {
+  const done = work.filter(({ swap }) => swap).filter((_, i) => swapped[i]);
+  const cells = done.flatMap(({ swap }) => (swap as RecordSwap).cells);
+  return {
+    rewritten: cells.length,
+    adopted: done.reduce((sum, { adopted }) => sum + adopted, 0),
+    rebound: done.reduce((sum, { rebound }) => sum + rebound, 0),
+    bytes: cells.reduce((sum, cell) => sum + cell.new.length, 0),
+  };
 }
 
 function countCurrent(work: readonly RecordWork[]): number {
@@ -296,7 +310,7 @@ function countCurrent(work: readonly RecordWork[]): number {
 /** What a checkpoint is good for: this keyring, these tables, these active keys. */
 async function scopeOf({ opened, schema }: RotationContext): Promise<string> {
   const { keyringId } = opened.document;
-  const tables = schema.tables.map(({ name, layout }) => [name, layout]);
+  const tables = schema.tables.map(sweepScope);
   const hash = await opened.environment.engine.digest(
     utf8(JSON.stringify([keyringId, tables, opened.activeDataKeys()])),
   );

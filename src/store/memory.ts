@@ -301,6 +301,10 @@ function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
   if (!layout.cells.some(isFromColumn)) return count;
   const unadopted = rows
     .all()
-    .flatMap((row) => layout.cells.filter((column) => (row[column.attribute] ?? null) === null && plaintextOf(column, row) !== null));
+    .flatMap((row) =>
+      layout.cells.filter(
+        (column) => (row[column.attribute] ?? null) === null && plaintextOf(column, row) !== null,
+      ),
+    );
   return { ...count, unadopted: unadopted.length };
 }

@@ -53,7 +53,7 @@ const nothing = (keyring: Keyring, cells: Record<string, number> = {}, behind: s
     tables: [],
     records: 0,
     cells,
-    notCells: 0, unadopted: 0,
+    notCells: 0,
   });
 
 /** A store in which an attacker can put a document. */

@@ -333,7 +333,7 @@ class Side {
       tables: [],
       records: 0,
       cells: {},
-      notCells: 0, unadopted: 0,
+      notCells: 0,
       behind: [],
     };
     return codeOf(suspendKey(keyring, keyId, issueCensus(empty)));
@@ -869,7 +869,7 @@ describe('a cell under a key', () => {
       tables: [],
       records: 0,
       cells: {},
-      notCells: 0, unadopted: 0,
+      notCells: 0,
       behind: [],
     };
     await suspendKey(keyring, keyId, issueCensus(empty));

@@ -53,7 +53,7 @@ function counting(keyring: Keyring, cells: Record<string, number>): Census {
     tables: [],
     records: 0,
     cells,
-    notCells: 0, unadopted: 0,
+    notCells: 0,
   });
 }
 

@@ -86,8 +86,7 @@ export const POSTGRES: Dialect = {
       `CASE WHEN ${sql} IS NULL THEN NULL WHEN octet_length(${text}) <= ${LONGEST_CELL_CHARACTERS} THEN ${text} ELSE ${stray} END`;
     if (type === 'bytea') return short(sql, `'\\x${NO_PLAINTEXT_HEX}'::bytea`);
     // JSON has ISO 8601 whatever the DateStyle, and the session's time zone only where the value has one.
-    if (type === 'timestamp with time zone')
-      return `(to_json(${sql} AT TIME ZONE 'UTC') #>> '{}') || 'Z'`;
+    if (type === 'timestamp with time zone') return `(to_json(${sql} AT TIME ZONE 'UTC') #>> '{}') || 'Z'`;
     if (type === 'timestamp without time zone' || type === 'date') return `to_json(${sql}) #>> '{}'`;
     // Below 1 a session rounds what it prints.
     if (type === 'double precision' || type === 'real')

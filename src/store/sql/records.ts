@@ -268,7 +268,9 @@ async function swapRecords(
   const swapped = swaps.map(() => false);
   const groups = new Map<string, number[]>();
   for (const [i, { cells }] of swaps.entries()) {
-    const name = cells.map(({ cell, old, plaintext }) => `${cell} ${shapeOf(old)} ${shapeOf(plaintext)}`).join();
+    const name = cells
+      .map(({ cell, old, plaintext }) => `${cell} ${shapeOf(old)} ${shapeOf(plaintext)}`)
+      .join();
     groups.set(name, [...(groups.get(name) ?? []), i]);
   }
   for (const members of groups.values()) {

@@ -98,18 +98,12 @@ function swapRecord(
   { key, cells }: RecordSwap,
 ): boolean {
   const { where, values } = whereKey(layout, collations, key);
-  const set = cells
-    .map(({ cell }) => `${quoted((layout.cells[cell] as CellColumn).column)} = ?`)
-    .join(', ');
+  const set = cells.map(({ cell }) => `${quoted((layout.cells[cell] as CellColumn).column)} = ?`).join(', ');
   const unchanged = cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap));
   const conditions = unchanged.map((condition) => condition.where).join(' AND ');
   const { changes } = statements
     .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${conditions}`)
-    .run(
-      ...cells.map((cell) => cell.new),
-      ...values,
-      ...unchanged.flatMap((condition) => condition.values),
-    );
+    .run(...cells.map((cell) => cell.new), ...values, ...unchanged.flatMap((condition) => condition.values));
   return Number(changes) > 0;
 }
 
@@ -190,9 +184,7 @@ function storedRecord(layout: TableLayout, row: Row): StoredRecord {
           ),
         }
       : {}),
-    ...(layout.formerKey
-      ? { formerId: layout.formerKey.map((_, i) => readExact(row, `f${i}`).value) }
-      : {}),
+    ...(layout.formerKey ? { formerId: layout.formerKey.map((_, i) => readExact(row, `f${i}`).value) } : {}),
   };
 }
 
