@@ -58,7 +58,7 @@ export function modeOfByte(byte: number): Mode | undefined {
   return byte === MODES.deterministic.byte ? 'deterministic' : undefined;
 }
 
-/** The key tag, and base64url of the rest. */
-function cellCharacters(bytes: number): number {
+/** How many characters the text form of a cell takes: the key tag, and base64url of the rest. */
+export function cellCharacters(bytes: number): number {
   return KEY_TAG_CHARACTERS + Math.ceil(((bytes - KEY_TAG_BYTES) * 4) / 3);
 }

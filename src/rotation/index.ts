@@ -24,7 +24,14 @@ export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
 export { type BindingCount, STEPS, type StepName, type StepObserver } from '../sweep/index.js';
+export { type ValueSize, cellWidth } from './cell-width.js';
 export type { RotationCounters } from './job.js';
+export {
+  type MigrationOptions,
+  type MigrationStatement,
+  type SqlDialect,
+  migrationSql,
+} from './migration-sql.js';
 export { type OverdueAdoption, overdueAdoptions } from './overdue.js';
 export type { RotationProgress } from './progress.js';
 export type { RotationLimits } from './rotate.js';
