@@ -1,27 +1,23 @@
 import { canonicalNumber, isPlaintextInPlace } from '../adopting.js';
 import type { AdoptingRule } from '../attribute.js';
 import { type Bytes, equalBytes } from '../bytes.js';
-import { type StoredCell, adoptedFramed, adoptedValue } from '../cell.js';
-import { type ValueSpec, decodeFramed, encodeFramed } from '../codec/index.js';
-import { AdoptionConflictError } from '../errors.js';
+import { type CellPlace, type StoredCell, adoptedFramed, adoptedValue } from '../cell.js';
+import { BrokenFrameError, type ValueSpec, decodeFramed, encodeFramed } from '../codec/index.js';
+import { AdoptionConflictError, AuthenticationError, type Where } from '../errors.js';
 import { type FoundCell, type Renewal, renewCell, renewFramed, sealChecked, withOpened } from './renew.js';
 
 /** A plaintext as a store gives it. */
 type Plaintext = string | Bytes | null;
 
-/** What becomes of a cell of an attribute that is adopting; `undefined` where there is nothing to be made of anything. */
-export function adopt(
-  found: FoundCell,
-  { from, newer }: AdoptingRule,
-  plaintext: unknown,
-): Promise<Renewal | undefined> {
+/** What becomes of a cell of an attribute that is adopting, and the plaintext in it or beside it: one of them is there, or nulls are hidden. */
+export function adopt(found: FoundCell, { from, newer }: AdoptingRule, plaintext: unknown): Promise<Renewal> {
   return from ? adoptFrom(found, newer, plaintext as Plaintext) : adoptInPlace(found);
 }
 
 /** The shape decides, before anything is decrypted: what looks like a cell opens as one, or is refused. */
-async function adoptInPlace(found: FoundCell): Promise<Renewal | undefined> {
+async function adoptInPlace(found: FoundCell): Promise<Renewal> {
   const { stored } = found;
-  if (stored === null) return sealHiddenNull(found, { old: null });
+  if (stored === null) return seal(found, null, { old: null }); // nulls are hidden, or it would not be here
   if (!isPlaintextInPlace(found.place.attribute, stored)) return renewCell(found);
   return seal(found, await adoptedValue(found.place, stored), { old: stored as StoredCell });
 }
@@ -31,29 +27,20 @@ async function adoptFrom(
   found: FoundCell,
   newer: AdoptingRule['newer'],
   plaintext: Plaintext,
-): Promise<Renewal | undefined> {
+): Promise<Renewal> {
   const { place, stored } = found;
   if (stored === null) {
-    const old = { old: null, plaintext } as const;
-    if (plaintext === null) return sealHiddenNull(found, old);
-    return seal(found, await adoptedValue(place, plaintext), old);
+    const value = plaintext === null ? null : await adoptedValue(place, plaintext);
+    return seal(found, value, { old: null, plaintext });
   }
   // A plaintext that is null says nothing, unless it is the one that counts: then somebody has removed the value.
   if (newer === 'cell' || (plaintext === null && newer === undefined)) return renewCell(found);
   const value = plaintext === null ? null : await adoptedValue(place, plaintext);
   return withOpened(found, async (framed, isRebound) => {
-    if (saysTheSame(place.attribute.spec, framed, value)) return renewFramed(found, framed, isRebound);
+    if (saysTheSame(place, framed, value)) return renewFramed(found, framed, isRebound);
     if (newer === undefined || value === null) throw new AdoptionConflictError(place.where);
     return seal(found, value, { old: stored as StoredCell, plaintext });
   });
-}
-
-/** Where nulls are hidden, one that is not stands out. */
-async function sealHiddenNull(
-  found: FoundCell,
-  old: { old: null; plaintext?: Plaintext },
-): Promise<Renewal | undefined> {
-  return found.place.attribute.spec.hideNull ? seal(found, null, old) : undefined;
 }
 
 async function seal(
@@ -70,15 +57,20 @@ async function seal(
 }
 
 /** Databases give JSON its members in another order, and decimals more zeros: neither is another value. */
-function saysTheSame(spec: ValueSpec, framed: Bytes, value: unknown): boolean {
-  const canonical = (some: unknown): Bytes =>
-    encodeFramed(
-      { ...spec, type: spec.type === 'decimal' ? 'text' : spec.type },
-      canonicalValue(spec, some),
-      {},
-    );
+function saysTheSame({ attribute: { spec }, where }: CellPlace, framed: Bytes, value: unknown): boolean {
   if (value === null && !(spec.hideNull || spec.type === 'json')) return false;
-  return equalBytes(canonical(decodeFramed(spec, framed)), canonical(value));
+  const asText: ValueSpec = spec.type === 'decimal' ? { ...spec, type: 'text' } : spec;
+  const canonical = (some: unknown): Bytes => encodeFramed(asText, canonicalValue(spec, some), where);
+  return equalBytes(canonical(decoded(spec, framed, where)), canonical(value));
+}
+
+/** A broken frame is refused here as a reader refuses it. */
+function decoded(spec: ValueSpec, framed: Bytes, where: Where): unknown {
+  try {
+    return decodeFramed(spec, framed);
+  } catch (error) {
+    throw error instanceof BrokenFrameError ? new AuthenticationError(where) : error;
+  }
 }
 
 function canonicalValue({ type }: ValueSpec, value: unknown): unknown {

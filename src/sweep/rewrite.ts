@@ -41,10 +41,11 @@ export async function rewriteRecord(
   const counts = { current: 0, adopted: 0, rebound: 0, rewritten: 0 };
   for (const [position, [column, attribute]] of Object.entries(definition.encrypt).entries()) {
     const stored = record.cells[position] ?? null;
-    if (stored === null && !isAdopting(attribute)) continue;
+    const plaintext = record.plaintexts?.[position] ?? null;
+    const hasPlaintext = isAdopting(attribute) && (plaintext !== null || attribute.spec.hideNull);
+    if (stored === null && !hasPlaintext) continue;
     try {
       const renewal = await renew(opened, definition, record, column, attribute, position);
-      if (renewal === undefined) continue;
       counts[renewal.was]++;
       if (renewal.was !== 'current') cells.push({ cell: position, ...renewal.swap });
     } catch (error) {
@@ -64,7 +65,7 @@ async function renew(
   column: string,
   attribute: Attribute,
   position: number,
-): Promise<Renewal | undefined> {
+): Promise<Renewal> {
   const stored = record.cells[position] ?? null;
   const where = { table: definition.name, column };
   // The context comes from the definition and the scan, never from the cell.

@@ -177,7 +177,8 @@ describe('a plaintext beside a cell that is null', () => {
   it('is looked at only where it was selected, and never where there is a cell', async () => {
     const definition = table('t', { record, encrypt: { value: text({ adopting }) } });
     expect((await decryptRecord(definition, { id: 1, value: null }, keyring)).value).toBe(null);
-    expect(await decryptRecord(definition, { id: 1, plain: 'x' }, keyring)).toEqual({ id: 1, plain: 'x' });
+    const projection: Record<string, unknown> = { id: 1, plain: 'x' };
+    expect(await decryptRecord(definition, projection, keyring)).toEqual(projection);
     const { value } = await encryptRecord(definition, { id: 1, value: 'sealed' }, keyring);
     expect((await decryptRecord(definition, { id: 1, value, plain: 'x' }, keyring)).value).toBe('sealed');
     const moved = decryptRecord(definition, { id: 2, value, plain: 'x' }, keyring);
@@ -229,6 +230,8 @@ describe('a plaintext in place', () => {
     ['cs1r.', true],
     ['cs99d.x', true],
     ['cs0r.x', false],
+    ['CS1R.abc', true],
+    [' \ncs1r.x', true],
     ['a cs1r.', false],
     [`see cs1r.${'a'.repeat(26)}.`, true],
     [Uint8Array.of(1, 0), true],

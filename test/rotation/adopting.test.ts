@@ -421,6 +421,33 @@ describe.each(PLACES)('a cell and a plaintext that differ, over $name', (place) 
   });
 });
 
+describe('a cell beside a plaintext, of another definition', () => {
+  it('is refused, and stops nothing', async () => {
+    const padded = table('people', {
+      record: integer('id'),
+      encrypt: { name: text({ pad: 16, adopting: { from: 'namePlain' } }) },
+    });
+    const world = await newWorld(memory, padded, []);
+    const unpadded = table('people', { record: integer('id'), encrypt: { name: text() } });
+    const { name } = await world.sealed(unpadded, { id: 1n, name: 'x' });
+    await world.put(padded, { id: 1n, name, namePlain: 'x' });
+    await world.rotated();
+    expect(await quarantined(world)).toEqual(['name authentication']);
+  });
+});
+
+describe('a record that has nothing to adopt', () => {
+  it('is not refused for want of a tenant', async () => {
+    const tenanted = table('people', {
+      record: integer('id'),
+      tenant: text('owner'),
+      encrypt: { name: text({ adopting: true }), phone: text({ adopting: { from: 'phonePlain' } }) },
+    });
+    const world = await newWorld(memory, tenanted, [{ id: 1n, owner: null }]);
+    expect((await world.rotated()).at(-1)?.counters).toMatchObject({ scanned: 1, quarantined: 0 });
+  });
+});
+
 describe('a store that does not adopt', () => {
   it('is refused before anything is read', async () => {
     const world = await newWorld(memory, inPlace, [{ id: 1n, name: 'Jane', age: null }]);
