@@ -382,6 +382,19 @@ describe.each(PLACES)('a cell and a plaintext that differ, over $name', (place) 
     expect((await world.opened(strict, row as Row))['name']).toBe('in plain');
   });
 
+  it('are made one with the plaintext that is there at the swap, not with the one that was read', async () => {
+    const definition = definitionOf('plaintext');
+    const [world] = await conflicting(definition, 'in plain');
+    const observer = atEveryMoment(async (moment) => {
+      if (at('before', 'chunk.commit')(moment))
+        await world.change(definition, { id: 1n }, { namePlain: 'newest' });
+    });
+    const progress = await world.rotated({ observer });
+    expect(progress.at(-1)?.counters).toMatchObject({ conflicts: 1, adopted: 1 });
+    const [row] = await world.stored(definition);
+    expect((await world.opened(definitionOf('cell'), row as Row))['name']).toBe('newest');
+  });
+
   it('are refused where the newer plaintext is gone: a value that was removed does not come back', async () => {
     const definition = definitionOf('plaintext');
     const [world] = await conflicting(definition, null);
@@ -477,5 +490,20 @@ describe('nulls of an attribute that hides them', () => {
     expect([keyTagOf(row?.['name']), keyTagOf(row?.['phone'])]).not.toContain(undefined);
     expect(await openedOf(world, definition)).toMatchObject([{ name: null, phone: null }]);
     expect((await world.rotated()).at(-1)?.counters).toMatchObject({ adopted: 0, quarantined: 0 });
+  });
+
+  it.each(PLACES)('are not sealed where a plaintext has come meanwhile, over $name', async (place) => {
+    const definition = table('people', {
+      record: integer('id'),
+      encrypt: { name: text({ pad: 16, hideNull: true, adopting: { from: 'namePlain' } }) },
+    });
+    const world = await newWorld(place, definition, [{ id: 1n, namePlain: null }]);
+    const observer = atEveryMoment(async (moment) => {
+      if (at('before', 'chunk.commit')(moment))
+        await world.change(definition, { id: 1n }, { namePlain: 'new' });
+    });
+    await world.rotated({ observer });
+    await world.change(definition, { id: 1n }, { namePlain: null });
+    expect(await openedOf(world, definition)).toMatchObject([{ name: 'new' }]);
   });
 });

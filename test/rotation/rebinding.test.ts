@@ -235,6 +235,9 @@ describe('a reader', () => {
       code: 'missing-record-id',
       part: 'id',
     });
+    // What is refused for another reason is not tried in a former place.
+    const stump = decryptRecord(after, { uid, name: name.slice(0, 40) }, keyring);
+    await expect(stump).rejects.toMatchObject({ code: 'too-short' });
     expect((await decryptRecord(after, { uid, id: 1, name }, keyring)).name).toBe('Jane');
     await expect(decryptRecord(after, { uid, id: 2, name }, keyring)).rejects.toMatchObject({
       code: 'authentication',

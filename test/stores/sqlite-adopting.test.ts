@@ -88,7 +88,8 @@ describe.each(DRIVERS)('over $name', (driver) => {
     });
     const numbers = ['0', '-1', '9007199254740993', '9223372036854775807', '-9223372036854775808'];
     expect(await adopted(big, 'INTEGER', numbers)).toEqual(numbers.map(BigInt));
-    expect(await adopted(big, '', ["'42'", "'x'", '1.5'])).toEqual([42n, 'not-adoptable', 'not-adoptable']);
+    const mixed = await adopted(big, '', ["'42'", '42', '43.0', "'x'", '1.5']);
+    expect(mixed).toEqual([42n, 42n, 43n, 'not-adoptable', 'not-adoptable']);
   });
 
   it('booleans as SQLite has them', async () => {
