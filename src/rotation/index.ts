@@ -5,7 +5,7 @@
  */
 import { type Census, openedOf } from '../keyring/index.js';
 import type { Schema } from '../schema.js';
-import { countCells } from '../sweep/index.js';
+import { type BindingCount, countBindings as countCellBindings, countCells } from '../sweep/index.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import type { RotationProgress } from './progress.js';
 import { type RotationLimits, runRotation } from './rotate.js';
@@ -16,6 +16,7 @@ export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
 export type * from '../ports/table-description.js';
 export {
+  type BindingCount,
   type CheckSchemaOptions,
   STEPS,
   type SchemaFinding,
@@ -27,12 +28,20 @@ export {
   assertSchema,
   checkSchema,
 } from '../sweep/index.js';
+export { type ValueSize, cellWidth } from './cell-width.js';
 export { type PauseOptions, pauseRotation, resumeRotation, setRotationPace } from './control.js';
 export { isFenceRefusal, withKeyRefresh } from './fence/refusal.js';
 export type { FenceSql } from './fence/sql.js';
 export { type FenceDialect, type FenceOptions, fenceSql } from './fence.js';
 export { type FinishOptions, type FinishOutcome, type HeldKey, finishRotation } from './finish.js';
+export {
+  type MigrationOptions,
+  type MigrationStatement,
+  type SqlDialect,
+  migrationSql,
+} from './migration-sql.js';
 export type { RecordsOptions, StopOptions } from './options.js';
+export { type OverdueAdoption, overdueAdoptions } from './overdue.js';
 export type { Pace, PaceSettings, Throttle, ThrottleAnswer } from './pace.js';
 export {
   type PlanOptions,
@@ -55,7 +64,9 @@ export { type RotationState, type RotationStatus, type SweepStatus, rotationStat
 export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimits {}
 
 /**
- * Re-encrypts every cell of the schema that is not under its active key, while the application reads and writes. Adding
+ * Brings every record of the schema to what its definition says, while the application reads and writes: what is not
+ * under its active key is sealed anew, and so is plaintext of attributes that are `adopting`, and what is bound to its
+ * former place in tables that are `rebinding`. Adding
  * and activating a key are acts of their own (`addKey`, `activateKey`): calling this again never makes another key.
  *
  * Yields once it has begun, and after every chunk. Stop it by leaving the loop, by the signal, or by killing the process;
@@ -96,4 +107,17 @@ export function rotate(
 export async function census(schema: Schema, options: RecordsOptions & StopOptions): Promise<Census> {
   const { keyring, records } = options;
   return countCells(environmentOf(options), openedOf(keyring), schema, records);
+}
+
+/**
+ * Opens every cell of the schema, changes nothing, and says what it is bound to: for tables that are `rebinding`, where
+ * a census by key tags says nothing. It takes as long as a rotation. When no process writes under the former definition
+ * any more, `former` and `refused` at zero prove that `rebinding` can go.
+ */
+export async function countBindings(
+  schema: Schema,
+  options: RecordsOptions & StopOptions,
+): Promise<readonly BindingCount[]> {
+  const { keyring, records } = options;
+  return countCellBindings(environmentOf(options), openedOf(keyring), schema, records);
 }

@@ -17,6 +17,7 @@ import {
   type SettledPage,
   type SweepCounters,
   addCounters,
+  assertAdopts,
   assertCovered,
   step,
   sweepPage,
@@ -145,6 +146,7 @@ export async function runPartition(
   const { environment, opened, schema, records } = world;
   const { checkpoint, maxMs = Number.POSITIVE_INFINITY, maxQuarantined } = options;
   assertSweepable(records, options);
+  assertAdopts(schema, records);
   const pace = mergePace(DEFAULT_PACE, options);
   const parsed = parsePartition(partition, opened, schema);
   const size = new ChunkSize(options);

@@ -12,6 +12,7 @@ import {
   type SweepEnvironment,
   addCounters,
   step,
+  sweepScope,
 } from '../sweep/index.js';
 import type { Table } from '../table.js';
 import { type RotationJob, decodeJob, encodeJob, freshJob } from './job.js';
@@ -34,8 +35,7 @@ export function jobId(opened: OpenedKeyring): string {
 
 /** What a checkpoint is good for: this keyring and these tables. */
 export async function scopeOf({ opened, schema }: RotationWorld): Promise<string> {
-  const tables = schema.tables.map(({ name, layout }) => [name, layout]);
-  return digestOf(opened, [opened.document.keyringId, tables]);
+  return digestOf(opened, [opened.document.keyringId, schema.tables.map(sweepScope)]);
 }
 
 /** What it sweeps to: the active keys. */

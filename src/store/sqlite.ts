@@ -35,7 +35,7 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
   const jobs = new SqliteJobs(client, jobTable, quarantineTable);
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
+    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
 
     page: (layout, request) =>
       inTransaction(client, 'BEGIN', () => readPage(client, layout, request)) as Page,

@@ -64,9 +64,11 @@ function keyFaults(layout: TableLayout, { keys, path }: TableDescription): Schem
   return [finding(code, { path, table: layout.name }, { key: columns.join(', ') })];
 }
 
-function wantedColumns({ cells, key, tenant }: TableLayout): { name: string; column: string }[] {
+function wantedColumns({ cells, formerKey, key, tenant }: TableLayout): { name: string; column: string }[] {
   const tenantPart = tenant && !key.some(({ column }) => column === tenant.column) ? [tenant] : [];
-  return [...key, ...tenantPart, ...cells.map(({ attribute, column }) => ({ name: attribute, column }))];
+  const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
+  const attributes = cells.map(({ attribute, column }) => ({ name: attribute, column }));
+  return [...key, ...(formerKey ?? []), ...tenantPart, ...attributes, ...sources];
 }
 
 /** A column by its name in the database. */

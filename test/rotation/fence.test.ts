@@ -228,7 +228,7 @@ describe.each(DIALECTS)('a fence written for %s', (dialect) => {
 
 /** The same table while its plaintext becomes cells in place. */
 function adopting(definition: typeof people): typeof people {
-  const cells = definition.layout.cells.map((cell) => ({ ...cell, adopting: 'in-place' }));
+  const cells = definition.layout.cells.map((cell) => ({ ...cell, adopting: 'in-place' as const }));
   return { ...definition, layout: { ...definition.layout, cells } };
 }
 

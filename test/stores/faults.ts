@@ -1072,6 +1072,65 @@ export const FAULTS: readonly Fault[] = [
     caughtBy: 'a store says what it can do',
     plant: (sound) => ({ abilities: { ...sound.abilities, compareAndSwap: false } }),
   },
+  {
+    name: 'swaps without a look at the plaintext that the cell was made of',
+    caughtBy: 'only looks like the one that was read',
+    plant: (sound) => ({
+      commit: (layout, chunk) =>
+        sound.commit(layout, {
+          ...chunk,
+          swaps: chunk.swaps.map(({ key, cells }) => ({
+            key,
+            cells: cells.map(({ plaintext: _, ...swap }) => swap),
+          })),
+        }),
+    }),
+  },
+  {
+    name: 'writes over a cell where there was none when it was read',
+    caughtBy: 'what was null is not any more',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const swaps: RecordSwap[] = [];
+        for (const { key, cells } of chunk.swaps) {
+          const [record] = await sound.reread(layout, [key]);
+          const stored = record?.cells as (string | null)[];
+          swaps.push({
+            key,
+            cells: cells.map((swap) => ({ ...swap, old: swap.old ?? stored[swap.cell] ?? null })),
+          });
+        }
+        return sound.commit(layout, { ...chunk, swaps });
+      },
+    }),
+  },
+  {
+    name: 'hands over nothing of a plaintext',
+    caughtBy: 'plaintext that is adopted is read to the letter',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, records: page.records.map(({ plaintexts: _, ...record }) => record) };
+      },
+    }),
+  },
+  {
+    name: 'does not count what is not adopted',
+    caughtBy: 'beside a null as unadopted',
+    plant: (sound) => ({
+      census: async (layouts) => (await sound.census(layouts)).map(({ unadopted: _, ...count }) => count),
+    }),
+  },
+  {
+    name: 'hands over the present id for the former one',
+    caughtBy: 'a former record id is read',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, records: page.records.map((record) => ({ ...record, formerId: record.id })) };
+      },
+    }),
+  },
 ];
 
 /** The chunk with another job, if it has one. */

@@ -69,6 +69,17 @@ export interface Dialect {
   cellValue(text: string, cell: Placed<CellColumn>): string;
   /** Whether a cell is, to the byte, what a text expression gives. */
   isSameCell(sql: string, text: string, cell: Placed<CellColumn>): string;
+  /**
+   * A plaintext to select: bytes as they are, everything else as a text that depends on no setting of a session;
+   * instants in ISO 8601, in UTC where the column knows time zones.
+   */
+  selectPlaintext(sql: string, declared: DeclaredColumn): string;
+  /** Whether a column holds bytes, which travel as such. */
+  isBinary(declared: DeclaredColumn): boolean;
+  /** Whether a text that {@link selectPlaintext} gives is, to the byte, what a text expression gives. */
+  isSamePlaintext(plaintext: string, text: string): string;
+  /** Bytes out of an expression that gives them in hexadecimal. */
+  bytesOf(text: string): string;
   /** The key tag of what has the shape of a cell: its text, or its bytes in hexadecimal; null for everything else. */
   selectTag(sql: string, cell: Placed<CellColumn>): string;
 

@@ -40,7 +40,20 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
     }
   }
   const [row] = client.prepare(`SELECT COUNT(*) AS records FROM ${tableName(layout)}`).all();
-  return { table: layout.name, records: Number((row as Row)['records']), tags, notCells };
+  const count = { table: layout.name, records: Number((row as Row)['records']), tags, notCells };
+  const unadopted = countUnadopted(client, layout);
+  return unadopted === undefined ? count : { ...count, unadopted };
+}
+
+/** Plaintexts beside a cell that is null; `undefined` where the layout knows of none. */
+function countUnadopted(client: SqliteClient, layout: TableLayout): number | undefined {
+  const counts = layout.cells.flatMap(({ column, adopting }) => {
+    if (typeof adopting !== 'object') return [];
+    const sql = `SELECT COUNT(*) AS cells FROM ${tableName(layout)} WHERE ${columnOf(adopting.column)} IS NOT NULL AND ${columnOf(column)} IS NULL`;
+    const [row] = client.prepare(sql).all() as Row[];
+    return Number(row?.['cells']);
+  });
+  return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
 }
 
 export function spellTag(tag: unknown): string | undefined {
