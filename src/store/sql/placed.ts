@@ -12,6 +12,8 @@ export interface PlacedLayout {
   readonly key: readonly Placed<KeyColumn>[];
   readonly tenant: Placed<KeyColumn> | undefined;
   readonly cells: readonly Placed<CellColumn>[];
+  /** What {@link Dialect.lookUp} gave. */
+  readonly lookUp: string;
   /** Columns, quoted, that an UPDATE would set anew by itself. */
   readonly touched: readonly string[];
 }
@@ -54,6 +56,11 @@ export async function place(
     key,
     tenant,
     cells,
+    lookUp: await dialect.lookUp(
+      queries,
+      layout.from,
+      layout.key.map(({ column }) => column),
+    ),
     touched: declared.filter(({ isTouched }) => isTouched).map(({ name }) => dialect.quote(name)),
   };
 }
