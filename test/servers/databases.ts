@@ -100,7 +100,17 @@ export const DATABASES: readonly Database[] = [
     async connect({ port = POSTGRES.port, settings = {}, max = 4 } = {}) {
       const connection = { search_path: `${SCHEMA},public`, ...settings };
       const onnotice = (): void => undefined;
-      const sql = postgres({ host: HOST, port, user: 'root', database: 'test', connection, max, onnotice });
+      const prepare = port === POSTGRES.port; // whoever listens in between is to see each statement's text
+      const sql = postgres({
+        host: HOST,
+        port,
+        user: 'root',
+        database: 'test',
+        connection,
+        max,
+        onnotice,
+        prepare,
+      });
       return { name: 'postgres', executor: postgresExecutor(sql), close: () => sql.end({ timeout: 1 }) };
     },
   },

@@ -27,6 +27,8 @@ export interface OwnColumn {
 export interface BulkUpdate {
   /** The table, quoted; it is called `t`. */
   readonly table: string;
+  /** What {@link Dialect.lookUp} gave. */
+  readonly lookUp: string;
   /** What {@link Dialect.jsonRows} gave. */
   readonly rows: string;
   /** The condition that brings a record and a row together. */
@@ -47,6 +49,8 @@ export interface Dialect {
   declaredColumns(queries: SqlQueries, from: readonly string[]): Promise<readonly DeclaredColumn[]>;
   /** Why records in this table cannot be swept; `undefined` where they can. */
   tableFault(queries: SqlQueries, from: readonly string[]): Promise<string | undefined>;
+  /** What stands behind the table's name to have records looked up by their keys, however small the table is. */
+  lookUp(queries: SqlQueries, from: readonly string[], columns: readonly string[]): Promise<string>;
   /** Why such a column cannot be a record id's or a tenant's; `undefined` where it can. */
   keyFault(key: Placed<KeyColumn>): string | undefined;
   /** Why such a column cannot hold these cells; `undefined` where it can. */
@@ -88,7 +92,7 @@ export interface Dialect {
   /** Behind a SELECT of `v` and `t`: locks the records, and leaves out those that somebody else has locked. */
   readonly lockWhatIsFree: string;
   /** Joins `t` to `v`, row by row of `v`. */
-  joinTo(table: string, rows: string, on: string): string;
+  joinTo(table: string, lookUp: string, rows: string, on: string): string;
   /** One statement. */
   update(update: BulkUpdate): string;
 

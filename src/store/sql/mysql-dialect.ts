@@ -79,6 +79,24 @@ export const MYSQL: Dialect = {
       return 'The SQL mode NO_BACKSLASH_ESCAPES is set, under which drivers that escape values themselves do it wrong. Clear it for this connection.';
     return undefined;
   },
+  // InnoDB locks all that a statement looks at: scanning a small table, a chunk would wait for whoever has locked any of it.
+  async lookUp(queries, from, columns) {
+    const [schema, table] = pathOf(from);
+    const rows = await queries.query(
+      `SELECT index_name AS name, column_name AS part FROM information_schema.statistics WHERE table_schema = ${schema === undefined ? 'DATABASE()' : '?'} AND table_name = ? AND non_unique = 0`,
+      schema === undefined ? [table] : [schema, table],
+    );
+    const indexes = new Map<string, string[]>();
+    for (const row of rows) {
+      const name = textOf(row['name']);
+      indexes.set(name, [...(indexes.get(name) ?? []), textOf(row['part']).toLowerCase()]);
+    }
+    const wanted = columns.map((column) => column.toLowerCase());
+    const fitting = [...indexes].find(
+      ([, parts]) => parts.length === wanted.length && wanted.every((column) => parts.includes(column)),
+    );
+    return fitting ? ` FORCE INDEX (${quoted(fitting[0])})` : '';
+  },
   keyFault: ({ column, declared }) =>
     KEY_TYPES[column.type]?.includes(bare(declared.type))
       ? undefined
@@ -140,9 +158,9 @@ export const MYSQL: Dialect = {
   jsonRows: (parameter, columns) =>
     `JSON_TABLE(${parameter}, '$[*]' COLUMNS (i INT PATH '$.i', ${columns.map((name) => `${name} LONGTEXT ${BYTE_WISE} PATH '$.${name}'`).join(', ')})) v`,
   lockWhatIsFree: 'FOR UPDATE SKIP LOCKED',
-  joinTo: (table, rows, on) => `${rows} STRAIGHT_JOIN ${table} t ON ${on}`,
-  update: ({ table, rows, on, set }) =>
-    `UPDATE ${rows} STRAIGHT_JOIN ${table} t ON ${on} SET ${set.map(([column, value]) => `t.${column} = ${value}`).join(', ')}`,
+  joinTo: (table, lookUp, rows, on) => `${rows} STRAIGHT_JOIN ${table} t${lookUp} ON ${on}`,
+  update: ({ table, lookUp, rows, on, set }) =>
+    `UPDATE ${rows} STRAIGHT_JOIN ${table} t${lookUp} ON ${on} SET ${set.map(([column, value]) => `t.${column} = ${value}`).join(', ')}`,
 
   createTable: (table, columns, primaryKey) =>
     `CREATE TABLE IF NOT EXISTS ${table} (${columns.map(({ name, type }) => `${quoted(name)} ${OWN_TYPES[type]} NOT NULL`).join(', ')}${primaryKey ? `, PRIMARY KEY (${quoted(primaryKey)})` : ''}) ENGINE = InnoDB`,

@@ -15,6 +15,8 @@ export interface PlacedLayout {
   /** The columns from which cells are adopted, in the order of the cells; `undefined` where there is none. */
   readonly sources: readonly (DeclaredColumn | undefined)[];
   readonly formerKey: readonly Placed<KeyColumn>[];
+  /** What {@link Dialect.lookUp} gave. */
+  readonly lookUp: string;
   /** Columns, quoted, that an UPDATE would set anew by itself. */
   readonly touched: readonly string[];
 }
@@ -69,6 +71,11 @@ export async function place(
     cells,
     sources,
     formerKey,
+    lookUp: await dialect.lookUp(
+      queries,
+      layout.from,
+      layout.key.map(({ column }) => column),
+    ),
     touched: declared.filter(({ isTouched }) => isTouched).map(({ name }) => dialect.quote(name)),
   };
 }

@@ -57,6 +57,7 @@ export const POSTGRES: Dialect = {
       ? 'Row-level security hides records of this table from this role, so a rotation would pass them over and a census would not count them. Use a role with BYPASSRLS, or the owner.'
       : undefined;
   },
+  lookUp: async () => '', // SKIP LOCKED and UPDATE lock what the whole condition is true for, and nothing else
   keyFault: ({ column, declared }) =>
     KEY_TYPES[column.type]?.includes(declared.type)
       ? undefined
@@ -106,7 +107,7 @@ export const POSTGRES: Dialect = {
   jsonRows: (parameter, columns) =>
     `json_to_recordset(CAST(CAST(${parameter} AS text) AS json)) AS v(i integer, ${columns.map((name) => `${name} text`).join(', ')})`,
   lockWhatIsFree: 'FOR UPDATE OF t SKIP LOCKED',
-  joinTo: (table, rows, on) => `${rows} JOIN ${table} t ON ${on}`,
+  joinTo: (table, _lookUp, rows, on) => `${rows} JOIN ${table} t ON ${on}`,
   update: ({ table, rows, on, set }) =>
     `UPDATE ${table} AS t SET ${assignments(set)} FROM ${rows} WHERE ${on}`,
 

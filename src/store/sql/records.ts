@@ -186,7 +186,7 @@ async function rereadRecords(
   const rows = keys.map((key, i) => ({ i, ...keyFields(placed, key) }));
   const source = dialect.jsonRows(dialect.parameter(1), keyNames(placed));
   const found = await queries.query(
-    `SELECT ${recordColumns(placed).join(', ')} FROM ${dialect.joinTo(placed.table, source, isKey(placed))} ORDER BY v.i`,
+    `SELECT ${recordColumns(placed).join(', ')} FROM ${dialect.joinTo(placed.table, placed.lookUp, source, isKey(placed))} ORDER BY v.i`,
     [JSON.stringify(rows)],
   );
   return found.map((row) => storedRecord(placed, row));
@@ -378,7 +378,7 @@ async function swapGroup(
     ...swapped.flatMap(({ plaintext }, c) => (plaintext === undefined ? [`o${c}`] : [`o${c}`, `p${c}`])),
   ]);
   const locked = await queries.query(
-    `SELECT v.i AS i FROM ${dialect.joinTo(table, source, isKey(placed))} WHERE ${isUnchanged.join(' AND ')} ${dialect.lockWhatIsFree}`,
+    `SELECT v.i AS i FROM ${dialect.joinTo(table, placed.lookUp, source, isKey(placed))} WHERE ${isUnchanged.join(' AND ')} ${dialect.lockWhatIsFree}`,
     [JSON.stringify(rows)],
   );
   const free = [...new Set(locked.map((row) => Number(row['i'])))];
@@ -398,6 +398,7 @@ async function swapGroup(
   await queries.query(
     dialect.update({
       table,
+      lookUp: placed.lookUp,
       rows: dialect.jsonRows(dialect.parameter(1), [...keyNames(placed), ...cells.map((_, c) => `n${c}`)]),
       on: isKey(placed),
       set: [...set, ...placed.touched.map((column) => [column, `t.${column}`] as const)],
@@ -413,7 +414,7 @@ async function swapGroup(
     ...cells.map((_, c) => `n${c}`),
   ]);
   const written = await queries.query(
-    `SELECT v.i AS i FROM ${dialect.joinTo(table, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')} ${dialect.seeWhatIsNow}`,
+    `SELECT v.i AS i FROM ${dialect.joinTo(table, placed.lookUp, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')} ${dialect.seeWhatIsNow}`,
     [JSON.stringify(news)],
   );
   if (new Set(written.map((row) => Number(row['i']))).size !== free.length) {
