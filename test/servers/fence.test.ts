@@ -426,6 +426,22 @@ describe('a fence in MariaDB', () => {
     await run('DROP TABLE notes');
   });
 
+  it('does not see a partition that is exchanged, nor undo what is outside InnoDB', async () => {
+    const columns = '(id INT PRIMARY KEY, body TEXT)';
+    await run(`CREATE TABLE notes ${columns} PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10))`);
+    await run(`CREATE TABLE others ${columns}`);
+    await run('INSERT INTO others VALUES (1, ?)', [old]);
+    await raiseOverNotes();
+    expect(await isRefused(run('INSERT INTO notes VALUES (2, ?)', [old]))).toBe(true);
+    await run('ALTER TABLE notes EXCHANGE PARTITION p0 WITH TABLE others');
+    expect(await run('SELECT body FROM notes')).toEqual([{ body: old }]);
+    await run('DROP TABLE notes');
+    await run(`CREATE TABLE notes ${columns} ENGINE = MyISAM`);
+    await raiseOverNotes();
+    expect(await isRefused(run('INSERT INTO notes VALUES (1, ?)', [old]))).toBe(true);
+    expect(await run('SELECT body FROM notes')).toEqual([{ body: old }]);
+  });
+
   it('lets nobody through while it takes the place of another', async () => {
     await run('CREATE TABLE notes (id VARCHAR(40), body TEXT)');
     await raiseOverNotes();

@@ -52,12 +52,12 @@ function saysRefused({ code, sqlState, sqlMessage, message }: Readonly<Record<st
  *
  * ```ts no-run
  * import { type Keyring, encryptRecord, table, text, uuid } from 'cellseal';
+ * import type { PgPool } from 'cellseal/postgres';
  * import { withKeyRefresh } from 'cellseal/rotation';
- * import pg from 'pg';
  *
  * const people = table('people', { record: uuid('id'), encrypt: { name: text() } });
  * declare const keyring: Keyring;
- * declare const pool: pg.Pool;
+ * declare const pool: PgPool;
  *
  * await withKeyRefresh(keyring, async () => {
  *   const { id, name } = await encryptRecord(people, { id: crypto.randomUUID(), name: 'Jane' }, keyring);

@@ -49,15 +49,14 @@ function isChanged({ column }: FencedCell): string {
 
 function isRefused({ column, form, refuses, tags }: FencedCell): string {
   const value = `NEW.${quoted('"', column)}`;
-  const [type, characters, shortest] =
-    form === 'text'
-      ? ['text', KEY_TAG_CHARACTERS, SHORTEST_CELL_CHARACTERS]
-      : ['blob', KEY_TAG_BYTES, SHORTEST_CELL_BYTES];
+  const [characters, shortest] =
+    form === 'text' ? [KEY_TAG_CHARACTERS, SHORTEST_CELL_CHARACTERS] : [KEY_TAG_BYTES, SHORTEST_CELL_BYTES];
   const literals = tags.map((tag) => (form === 'text' ? `'${tag}'` : `X'${tag}'`));
+  // A blob is never equal to text, so a value of the other type is refused.
   const isListed = `substr(${value}, 1, ${characters}) COLLATE BINARY IN (${literals.join(', ')})`;
   // The length of text ends at a NUL, that of a blob does not.
-  const isCell = `typeof(${value}) = '${type}' AND length(CAST(${value} AS BLOB)) >= ${shortest}`;
-  const test = refuses === 'these' ? isListed : `NOT (${isCell} AND ${isListed})`;
+  const isLong = `length(CAST(${value} AS BLOB)) >= ${shortest}`;
+  const test = refuses === 'these' ? isListed : `NOT (${isListed} AND ${isLong})`;
   return `${value} IS NOT NULL AND ${test}`;
 }
 
