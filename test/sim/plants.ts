@@ -26,7 +26,7 @@ export interface Plant {
 
 /** What would hide that cells were left behind: the counts, and what keeps stale writers out. */
 const UNCOUNTED = ['census', 'second-census', 'hold', 'fence'] as const;
-const ALONE = { without: UNCOUNTED, guard: 'none', spared: ['in-flight', 'forgery'] } as const;
+const ALONE = { without: UNCOUNTED, guard: 'none', spared: ['in-flight', 'forgery', 'undo'] } as const;
 
 export const PLANTS: readonly Plant[] = [
   // ── The chunk ──
@@ -195,7 +195,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R1'],
     without: ['introduction', 'acknowledgement', ...UNCOUNTED],
     guard: 'none',
-    spared: ['in-flight', 'forgery'],
+    spared: ['in-flight', 'forgery', 'undo'],
   },
   {
     name: 'last-write-wins-keyring',
@@ -260,7 +260,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R4'],
     without: ['second-census', 'hold', 'fence'],
     guard: 'none',
-    spared: ['in-flight'],
+    spared: ['in-flight', 'undo'],
     pinned: { operator: ['forge'], partitions: false, rotators: 2 },
   },
   {
