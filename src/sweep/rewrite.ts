@@ -3,7 +3,7 @@ import { type Bytes, equalBytes, isUint8Array } from '../bytes.js';
 import { type CellPlace, type StoredCell, cellPlace, openFramed, sealFramed } from '../cell.js';
 import type { ContextPart } from '../envelope/index.js';
 import { CellRefusedError, CellsealError, SelfCheckError } from '../errors.js';
-import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
+import { KEY_TAG_CHARACTERS, keyTagOf, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import { type MaybePromise, andThen } from '../maybe.js';
 import type { RefusedCell } from '../ports/job-store.js';
@@ -67,7 +67,8 @@ async function rewriteCell(
     const fresh = await sealFramed(opened, place, framed);
     // Opened once as a reader will, before it takes the place of a cell that can be read.
     await assertOpensTo(framed, place, () => openFramed(opened, place, fresh));
-    return fresh;
+    // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
+    return keyTagOf(fresh) === keyTagOf(stored) ? undefined : fresh;
   } finally {
     framed.fill(0);
   }
