@@ -25,7 +25,14 @@ describe('a simulated rotation', () => {
 });
 
 describe('a planted bug is found where only its own defence stands', () => {
-  it.each(['checkpoint-before-write', 'short-page-as-end', 'rewrite-current', 'last-write-wins-keyring'])(
+  it.each([
+    'checkpoint-before-write',
+    'short-page-as-end',
+    'rewrite-current',
+    'key-before-durable',
+    're-encrypt-unopened',
+    'last-write-wins-keyring',
+  ])(
     '%s',
     async (name) => {
       const plant = plantNamed(name);
