@@ -1,6 +1,7 @@
 import { type Bytes, equalBytes } from '../bytes.js';
 import { type CellPlace, Rebound, type StoredCell, openFramed, openRebinding, sealFramed } from '../cell.js';
 import { SelfCheckError } from '../errors.js';
+import { keyTagOf } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import type { MaybePromise } from '../maybe.js';
 import type { CellSwap } from '../ports/record-store.js';
@@ -55,6 +56,8 @@ export function renewCell(found: FoundCell): Promise<Renewal> {
 export async function renewFramed(found: FoundCell, framed: Bytes, isRebound: boolean): Promise<Renewal> {
   if (found.isActive && !isRebound) return CURRENT;
   const fresh = await sealChecked(found, framed);
+  // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
+  if (!isRebound && keyTagOf(fresh) === keyTagOf(found.stored)) return CURRENT;
   return { was: isRebound ? 'rebound' : 'rewritten', swap: { old: found.stored as StoredCell, new: fresh } };
 }
 

@@ -129,5 +129,5 @@ export class KeyringService {
 }
 
 function copyOf({ revision, document }: StoredKeyring): StoredKeyring {
-  return { revision, document: Uint8Array.from(document) as Bytes };
+  return { revision, document: document.slice() as Bytes };
 }

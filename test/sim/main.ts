@@ -1,17 +1,17 @@
 /**
- * `npm run sim -- [--seeds N] [--first-seed N] [--seed N] [--plant NAME [--in-depth]] [--around NAME] [--without DEFENCE]… [--list]`
+ * `npm run sim -- [--seeds N] [--first-seed N] [--seed N] [--plant NAME [--in-depth]] [--around NAME] [--without DEFENCE]… [--plants] [--list]`
  *
  * Exits with 1 where an invariant was violated, or, with everything standing, where a fault was never met.
  */
 import { parseArgs } from 'node:util';
-import { campaign } from './campaign.js';
-import { type Configuration, DEFENCES, defenceNamed, plantNamed } from './defences.js';
+import { type Report, campaign } from './campaign.js';
+import { COMPLETE, type Configuration, DEFENCES, defenceNamed, plantNamed } from './defences.js';
 import { PLANTS } from './plants.js';
 import { AIMS, POINTS } from './points.js';
 import { runSeed } from './run.js';
 
 const USAGE =
-  'usage: npm run sim -- [--seeds N] [--first-seed N] [--seed N] [--plant NAME [--in-depth]] [--around NAME] [--without DEFENCE]… [--list]';
+  'usage: npm run sim -- [--seeds N] [--first-seed N] [--seed N] [--plant NAME [--in-depth]] [--around NAME] [--without DEFENCE]… [--plants] [--list]';
 const SHOWN_VIOLATIONS = 10;
 const DEFAULT_SEEDS = 2_000;
 
@@ -21,6 +21,8 @@ interface Wanted {
   readonly first: number;
   readonly one: number | undefined;
   readonly isList: boolean;
+  /** Whether every plant is tried, alone and among all defences. */
+  readonly isTable: boolean;
 }
 
 function wanted(given: string[]): Wanted {
@@ -34,6 +36,7 @@ function wanted(given: string[]): Wanted {
       around: { type: 'string' },
       without: { type: 'string', multiple: true },
       'in-depth': { type: 'boolean' },
+      plants: { type: 'boolean' },
       list: { type: 'boolean' },
     },
   });
@@ -51,6 +54,7 @@ function wanted(given: string[]): Wanted {
     first: numberOf(values['first-seed'], 1),
     one: values.seed === undefined ? undefined : numberOf(values.seed, 0),
     isList: values.list === true,
+    isTable: values.plants === true,
   };
 }
 
@@ -93,6 +97,33 @@ async function runAll({ configuration, seeds, first }: Wanted): Promise<number> 
   return violations.length > 0 || (isComplete && unhitAims.length > 0) ? 1 : 0;
 }
 
+/** For each plant: after how many seeds it is found alone, in how many, whether its surroundings pass without it, and in how many it is found where all else stands. */
+async function tryPlants({ seeds, first }: Wanted): Promise<number> {
+  let missed = 0;
+  console.log(`| plant | defence | first found | found alone | unplanted there | found in depth |`);
+  console.log('| --- | --- | --- | --- | --- | --- |');
+  for (const plant of PLANTS) {
+    const at = (more: Partial<Configuration>): Promise<Report> =>
+      campaign({ first, seeds, configuration: { ...COMPLETE, ...more } });
+    const alone = await at({ plant, isIsolated: true });
+    const unplanted = await at({ surroundingsOf: plant });
+    const inDepth = await at({ plant });
+    const found = alone.violations.filter(({ violation }) =>
+      plant.breaks.includes(violation?.invariant ?? ''),
+    );
+    const others = new Set(alone.violations.map(({ violation }) => violation?.invariant ?? ''));
+    const [one] = found;
+    if (!one || unplanted.violations.length > 0) missed++;
+    const share = (count: number): string => `${((100 * count) / seeds).toFixed(1)} %`;
+    console.log(
+      `| ${plant.name} | ${plant.defence} | ${one ? one.seed - first + 1 : 'never'} | ${share(found.length)} (${[...others].join(', ')}) | ${unplanted.violations.length} of ${seeds} | ${share(inDepth.violations.length)} |`,
+    );
+    for (const { seed, violation } of unplanted.violations.slice(0, 3))
+      console.log(`unplanted, seed ${seed}: ${violation?.invariant}: ${violation?.detail}`);
+  }
+  return missed > 0 ? 1 : 0;
+}
+
 async function main(): Promise<number> {
   let asked: Wanted;
   try {
@@ -107,6 +138,7 @@ async function main(): Promise<number> {
     for (const { name } of DEFENCES) console.log(`defence ${name}`);
     return 0;
   }
+  if (asked.isTable) return tryPlants(asked);
   const { plant, isIsolated } = asked.configuration;
   if (plant && isIsolated) console.log(`planted ${plant.name}; off: ${plant.without.join(', ')}`);
   return asked.one === undefined ? runAll(asked) : replay(asked.one, asked.configuration);

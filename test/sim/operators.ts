@@ -23,7 +23,7 @@ import { planPartitions, runPartition } from '../../src/rotation/partition.js';
 import { runRotation } from '../../src/rotation/rotate.js';
 import { type RotationWorld, changeJob, jobId } from '../../src/rotation/run.js';
 import { countCells } from '../../src/sweep/index.js';
-import { WATCH_EVERY_MS, openHeld } from './application.js';
+import { WATCH_MS, openHeld } from './application.js';
 import type { StoreTools } from './knobs.js';
 import type { OperatorAct } from './points.js';
 import { recordStoreFor } from './record-store.js';
@@ -38,7 +38,7 @@ const ACKNOWLEDGEMENT_MS = 4_000;
 /** Knows nothing but what the keyring says: after a crash it goes on there. */
 export async function administrator(world: World, process: Process): Promise<void> {
   const keyring = await openHeld(world, process);
-  await watchKeyring(keyring, { everyMs: WATCH_EVERY_MS, name: process.name });
+  await watchKeyring(keyring, { everyMs: WATCH_MS, name: process.name });
   const office = new Office(world, process, keyring);
   while (!(await world.insist(process, () => office.next()))) world.tell('the administrator looks again');
   world.isAdministered = true;
@@ -246,7 +246,7 @@ export async function rotator(world: World, process: Process): Promise<void> {
       else await clock.sleep(500);
     } catch (error) {
       world.expect(process, error);
-      await clock.sleep(world.chance.between(100, 1_500));
+      await clock.sleep(world.chance.between(300, 2_500));
     }
   }
 }

@@ -145,15 +145,15 @@ function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBound
     if (act !== needs.operator && !isUnfit && chance.happens(0.2)) acts.push(act);
   }
   return {
-    people: chance.between(3, 18),
-    notes: chance.between(1, 12),
-    chunkRecords: chance.between(2, 6),
+    people: chance.between(3, 14),
+    notes: chance.between(2, 8),
+    chunkRecords: chance.between(3, 8),
     writers: chance.between(1, 2),
     rotators: chance.between(1, 2),
     rounds: chance.happens(0.2) ? 2 : 1,
     transactions: needs.transactions ?? chance.happens(0.7),
     skipLocked: chance.happens(0.5),
-    shortPages: chance.happens(0.4),
+    shortPages: chance.happens(0.25),
     lateDone: chance.happens(0.3),
     snapshotCensus: chance.happens(0.7),
     guard,

@@ -26,7 +26,7 @@ export interface Plant {
 
 /** What would hide that cells were left behind: the counts, and what keeps stale writers out. */
 const UNCOUNTED = ['census', 'second-census', 'hold', 'fence'] as const;
-const ALONE = { without: UNCOUNTED, guard: 'none', spared: ['in-flight', 'forgery'] } as const;
+const ALONE = { without: UNCOUNTED, guard: 'none', spared: ['in-flight', 'forgery', 'undo'] } as const;
 
 export const PLANTS: readonly Plant[] = [
   // ── The chunk ──
@@ -119,11 +119,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'rewrite-current',
     does: 'cells under the active key are rewritten at every look',
     defence: 'tag-check',
-    plants: {
-      opened: (opened, { role }) => {
-        if (role === 'rotator') opened.sealingKeyId = () => undefined;
-      },
-    },
+    plants: { rotatorStore: (store, _process, tools) => rewriting(store, tools) },
     breaks: ['R7'],
     ...ALONE,
   },
@@ -195,7 +191,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R1'],
     without: ['introduction', 'acknowledgement', ...UNCOUNTED],
     guard: 'none',
-    spared: ['in-flight', 'forgery'],
+    spared: ['in-flight', 'forgery', 'undo'],
   },
   {
     name: 'last-write-wins-keyring',
@@ -260,7 +256,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R4'],
     without: ['second-census', 'hold', 'fence'],
     guard: 'none',
-    spared: ['in-flight'],
+    spared: ['in-flight', 'undo'],
     pinned: { operator: ['forge'], partitions: false, rotators: 2 },
   },
   {
@@ -335,6 +331,33 @@ function workFirst(store: RecordStore): Commit {
     const outcome = await store.commit(layout, chunk);
     if (!outcome.committed || !job) return outcome;
     return (await store.writeJob(job(outcome.swapped))) ? outcome : { committed: false };
+  };
+}
+
+/** Seals anew, under the same key, whatever the page had under the active one. */
+function rewriting(store: RecordStore, tools: StoreTools): RecordStore {
+  let seen: readonly string[] = [];
+  return {
+    ...store,
+    async page(layout, request) {
+      const page = await store.page(layout, request);
+      seen = page.records.map(({ key }) => key);
+      return page;
+    },
+    async commit(layout, chunk) {
+      const [key] = seen.filter((candidate) => !chunk.swaps.some((swap) => swap.key === candidate));
+      const { attribute } = layout.cells[0] as { attribute: string };
+      const value = key === undefined ? undefined : tools.valueOf(layout.name, key, attribute);
+      if (key === undefined || value === undefined) return store.commit(layout, chunk);
+      const old = tools.cellOf(layout.name, key, attribute) as string;
+      const fresh = await tools.seal(layout.name, key, attribute, value);
+      await store.commit(layout, {
+        id: chunk.id,
+        quarantine: [],
+        swaps: [{ key, cells: [{ cell: 0, old, new: fresh }] }],
+      });
+      return store.commit(layout, chunk);
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { type Keyring, type Table, encryptRecord, integer, schema, table, text }
 import { createKeyringIn } from '../../src/keyring/index.js';
 import type { Clock } from '../../src/ports/clock.js';
 import type { StoredKeyring } from '../../src/ports/keyring-store.js';
-import { syncEngine } from '../cells/sync-engine.js';
+import { quickEngine } from './quick-engine.js';
 import { Chance } from './random.js';
 
 export const people = table('people', {
@@ -16,7 +16,7 @@ export const notes = table('notes', {
 });
 export const everything = schema([people, notes]);
 
-export const engine = syncEngine();
+export const engine = quickEngine();
 export const RAW_KEY = Uint8Array.from({ length: 32 }, (_, i) => (11 * i + 3) & 0xff);
 
 export type Cell = string | Uint8Array<ArrayBuffer> | null;

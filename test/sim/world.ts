@@ -21,8 +21,7 @@ export class SimulatedError extends Error {}
 
 /** Older than this a keyring does not encrypt. */
 export const MAX_STALE_MS = 2_000;
-export const WATCH_MS = 900;
-/** The clocks of administrators differ by less than this from one another. */
+/** The clocks of those who change the keyring differ by less than this from one another. */
 const ADMIN_SKEW_MS = 500;
 const DAY_MS = 86_400_000;
 const SHORTEST_PAUSE_MS = 2_200;
@@ -245,7 +244,7 @@ export class World {
   }
 
   #setClock(process: Process): void {
-    const most = process.role === 'admin' ? ADMIN_SKEW_MS : DAY_MS;
+    const most = process.role === 'admin' || process.role === 'operator' ? ADMIN_SKEW_MS : DAY_MS;
     const isStopped = process.stoppedMs + process.stopsMs > 0;
     process.wallOffsetMs = this.chance.between(isStopped ? 0 : -most, most);
   }
