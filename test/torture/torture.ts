@@ -360,7 +360,7 @@ class Torture {
     const isPartitioned = round.point.endsWith('boundaries');
     const isJob = /job|estimate|chunk.reread/.test(round.point);
     if (round.point.endsWith('quarantine.settle')) await this.#poison();
-    const end: End = { point: round.point, nth: 1 + this.#random(isRare ? 2 : 5), how: 'SIGKILL' };
+    const end: End = { point: round.point, nth: isRare ? 1 : 1 + this.#random(5), how: 'SIGKILL' };
     await this.#order(child, {
       end,
       ...(meets ? { meets } : {}),
