@@ -337,7 +337,7 @@ class Torture {
     if (!writer || records.length === 0) return;
     const touched = writer.child.hear((said): said is { readonly touched: boolean } => 'touched' in said);
     writer.child.send({ touch: records, kind } satisfies WriterOrder);
-    await Promise.race([touched, pause(400)]); // it may be stopped, or dead
+    await Promise.race([touched, pause(1_000)]); // it may be stopped, or dead
   }
 
   /** Gives back the round, where it is to be done again. */
@@ -357,7 +357,7 @@ class Torture {
     child: Child<RotatorSaid>,
     round: Extract<Round, { kind: 'point' }>,
   ): Promise<Round | undefined> {
-    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine/.test(round.point);
+    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine|reread/.test(round.point);
     const meets = round.point.endsWith('chunk.reread') ? 'patch' : undefined;
     const isPartitioned = round.point.endsWith('boundaries');
     const isJob = /job|estimate|chunk.reread/.test(round.point);
@@ -422,9 +422,8 @@ class Torture {
         await pause(20);
         isPaused = await pauseRotation({ ...options, reason: 'torture' });
       }
+      await this.#killAtRandom(child);
       if (!isPaused) return { kind: 'pause' };
-      await pause(this.#random(LONGEST_LIFE_MS));
-      await this.#killAtRandom(child, 50);
       const before = await rotationStatus(everything, options);
       const other = await this.#nextRotator();
       await this.#order(other, { isPartitioned: false });
