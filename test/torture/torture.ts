@@ -357,7 +357,9 @@ class Torture {
     child: Child<RotatorSaid>,
     round: Extract<Round, { kind: 'point' }>,
   ): Promise<Round | undefined> {
-    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine|reread/.test(round.point);
+    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine|reread/.test(
+      round.point,
+    );
     const meets = round.point.endsWith('chunk.reread') ? 'patch' : undefined;
     const isPartitioned = round.point.endsWith('boundaries');
     const isJob = /job|estimate|chunk.reread/.test(round.point);
