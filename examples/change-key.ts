@@ -57,7 +57,7 @@ for await (const { done, expected } of rotate(everything, { keyring, records, ch
   console.log(`rotation: ${done} of ${expected} records`);
 }
 
-// Refused while one cell is under a replaced key. withoutHold, because this process is the only one that writes; with others: noteCensus, wait, count again.
+// Refused while one cell is under a replaced key. Nobody else writes here; with other processes: noteCensus, wait, count again.
 await finishKeyChange(keyring, await census(everything, { keyring, records }), { withoutHold: true });
 console.log('finished:', states());
 console.log('under way:', describeKeyring(keyring).changeSince !== undefined);

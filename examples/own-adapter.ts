@@ -165,8 +165,9 @@ function sizeOf(cell: unknown): number {
   return typeof cell === 'string' || cell instanceof Uint8Array ? cell.length : 0;
 }
 
-function isSame(found: unknown, old: string | Uint8Array): boolean {
+function isSame(found: unknown, old: string | Uint8Array | null): boolean {
   if (typeof old === 'string') return found === old;
+  if (old === null) return false; // only where an adapter says that it adopts plaintext
   return found instanceof Uint8Array && Buffer.compare(found, old) === 0;
 }
 

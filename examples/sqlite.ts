@@ -88,6 +88,7 @@ for await (const { done, expected, state } of rotate(everything, { keyring, reco
   console.log(`rotation: ${done} of ${expected} records, ${state}`);
 }
 
+// No other process writes here. Otherwise: noteCensus, wait a day, count again.
 await suspendKey(keyring, old.keyId, await census(everything, { keyring, records }), { withoutHold: true });
 console.log('the old key:', listKeys(keyring).find(({ keyId }) => keyId === old.keyId)?.state);
 console.log('patients:', (await readAll()).join(', '));

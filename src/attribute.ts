@@ -2,7 +2,7 @@ import type { Bytes } from './bytes.js';
 import type { IntegerForm, JsonValue, ValueSpec, ValueTypeName } from './codec/index.js';
 import { DefinitionError } from './errors.js';
 import { DEFAULT_FRAMED_BYTES, MAX_FRAMED_BYTES, MAX_PAD_BYTES, MIN_PAD_BYTES } from './limits.js';
-import type { CellForm, KeyColumn } from './ports/record-store.js';
+import type { CellForm, KeyColumn, PlaintextColumn } from './ports/record-store.js';
 import { type StandardSchema, isStandardSchema } from './standard-schema.js';
 
 declare const valueType: unique symbol;
@@ -12,6 +12,32 @@ declare const bindingOf: unique symbol;
 
 /** What a cell is bound to: its record (and column, table, tenant), or only its column (and table, tenant). */
 export type Binding = 'record' | 'column';
+
+/** How plaintext becomes cells ({@link AttributeOptions.adopting}). */
+export interface AdoptingOptions {
+  /** The property, and the column, in which the plaintext stands until it is dropped. Default: in place, in the attribute's own column. */
+  readonly from?: string;
+  /** With `from`: that column's name in the database, where it is another. */
+  readonly column?: string;
+  /** The value that a stored plaintext stands for: it comes as text or bytes. What it throws, and `undefined`, are `NotAdoptableError`. Default: as docs/adopting.md says for each type. */
+  readonly parse?: (stored: string | Bytes) => unknown;
+  /** With `from`: which one counts where a record has both and they differ. Default: neither, the record is refused (`adoption-conflict`). */
+  readonly newer?: 'plaintext' | 'cell';
+  /** When it should be over. It only warns ({@link overdueAdoptions} in `cellseal/rotation`): nothing begins to fail by a clock. */
+  readonly until?: Date;
+}
+
+/** {@link AdoptingOptions}, looked at. */
+export interface AdoptingRule {
+  /** Where the plaintext stands; `undefined`: in place. */
+  readonly from: PlaintextColumn | undefined;
+  /** The value that a stored plaintext stands for. */
+  readonly parse: ((stored: string | Bytes) => unknown) | undefined;
+  /** Which one counts where cell and plaintext differ. */
+  readonly newer: 'plaintext' | 'cell' | undefined;
+  /** When it should be over, in milliseconds since 1970. */
+  readonly untilMs: number | undefined;
+}
 
 /** An attribute's options. */
 export interface AttributeOptions {
@@ -27,6 +53,11 @@ export interface AttributeOptions {
   readonly bind?: Binding;
   /** The longest framed value in bytes, frame byte and padding included, up to 16 MiB. Default: 1 MiB. */
   readonly maxBytes?: number;
+  /**
+   * While it stands, plaintext may stand in for cells: it is handed back by decryption, and sealed by a rotation.
+   * Whoever can write to the database can then put values there that nobody sealed. Default: none may.
+   */
+  readonly adopting?: true | AdoptingOptions;
 }
 
 /** The options of an `integer` attribute. */
@@ -60,6 +91,8 @@ export interface Attribute<
   readonly bind: Binding | undefined;
   /** Validates before encryption. */
   readonly schema: StandardSchema | undefined;
+  /** How plaintext becomes cells, while it may. */
+  readonly adopting: AdoptingRule | undefined;
 }
 
 /** A part of a record's id: made by {@link uuid}, {@link text}, {@link integer} and {@link bytes} with a name. */
@@ -168,6 +201,7 @@ function attribute<Value, O>(
   integers: IntegerForm = 'number',
 ): AttributeOf<Value, O> {
   const { column, form = 'text', pad, hideNull = false, bind, maxBytes = DEFAULT_FRAMED_BYTES } = options;
+  const { adopting } = options;
   if (pad !== undefined && !isWithin(pad, MIN_PAD_BYTES, MAX_PAD_BYTES)) {
     throw new DefinitionError('pad is a whole number of bytes from 2 to 4,096.');
   }
@@ -183,7 +217,25 @@ function attribute<Value, O>(
   assertBinding(bind);
   if (column === '') throw new DefinitionError('column is the name of a column: not empty.');
   const spec: ValueSpec = Object.freeze({ type, integers, pad, hideNull, maxBytes });
-  return Object.freeze({ spec, form, column, bind, schema: undefined });
+  return Object.freeze({ spec, form, column, bind, schema: undefined, adopting: adoptingRule(adopting) });
+}
+
+function adoptingRule(adopting: true | AdoptingOptions | undefined): AdoptingRule | undefined {
+  if (adopting === undefined) return undefined;
+  const isSound = adopting === true || (typeof adopting === 'object' && adopting !== null);
+  const { from, column = from, parse, newer, until } = isSound && adopting !== true ? adopting : {};
+  if (!isSound || (parse !== undefined && typeof parse !== 'function'))
+    throw new DefinitionError('adopting is true, or { from, column, parse, newer, until }.');
+  if (from === '' || column === '' || (from === undefined && (column ?? newer) !== undefined))
+    throw new DefinitionError(
+      'adopting: from is the property that holds the plaintext, not empty; column and newer go with it.',
+    );
+  if (newer !== undefined && newer !== 'plaintext' && newer !== 'cell')
+    throw new DefinitionError("adopting: newer is 'plaintext' or 'cell'.");
+  const untilMs = until?.getTime();
+  if (Number.isNaN(untilMs)) throw new DefinitionError('adopting: until is a Date that is valid.');
+  const source = from === undefined ? undefined : Object.freeze({ name: from, column: column as string });
+  return Object.freeze({ from: source, parse, newer, untilMs });
 }
 
 /** Refuses what is no binding: a typing error must not weaken one. */

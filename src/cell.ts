@@ -1,3 +1,4 @@
+import { isPlaintextInPlace, parsePlaintext } from './adopting.js';
 import type { Attribute } from './attribute.js';
 import { type Bytes, viewBytes } from './bytes.js';
 import {
@@ -8,7 +9,7 @@ import {
   randomizedContext,
   sealRandomized,
 } from './cipher/index.js';
-import { BrokenFrameError, decodeFramed, encodeFramed } from './codec/index.js';
+import { BrokenFrameError, assertOfType, decodeFramed, encodeFramed } from './codec/index.js';
 import {
   type ContextPart,
   type ContextValue,
@@ -21,8 +22,10 @@ import {
 import {
   AlreadyACellError,
   AuthenticationError,
+  CellsealError,
   InvalidValueError,
   NotACellError,
+  NotAdoptableError,
   type Where,
 } from './errors.js';
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
@@ -38,6 +41,8 @@ export interface CellPlace {
   readonly context: Bytes;
   readonly scope: Scope;
   readonly where: Where;
+  /** Where the cell may have been sealed, if the definition is rebinding; throws where the record lacks its former id. */
+  readonly former?: (() => CellPlace) | undefined;
 }
 
 /** A cell as it is stored. */
@@ -72,7 +77,68 @@ export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): M
 
 /** cell → framed value → value */
 export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
-  return andThen(openFramed(openedOf(keyring), place, stored), (framed) => decoded(place, stored, framed));
+  if (isPlaintextInPlace(place.attribute, stored)) return adoptedValue(place, stored);
+  const opened = openedOf(keyring);
+  const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
+  return andThen(framed, (bytes) => decoded(place, stored, bytes instanceof Rebound ? bytes.framed : bytes));
+}
+
+/** A framed value that opened in its former place. */
+export class Rebound {
+  readonly framed: Bytes;
+  constructor(framed: Bytes) {
+    this.framed = framed;
+  }
+}
+
+/**
+ * {@link openFramed}, and in the former place what does not authenticate in its own: nothing else is tried twice, and
+ * what fails in both fails as in its own.
+ */
+export function openRebinding(
+  opened: OpenedKeyring,
+  place: CellPlace,
+  stored: unknown,
+): MaybePromise<Bytes | Rebound> {
+  const inPlace = rescue<Bytes, CellsealError>(
+    () => openFramed(opened, place, stored),
+    (error) => {
+      if (error instanceof AuthenticationError && place.former) return error;
+      throw error;
+    },
+  );
+  return andThen(inPlace, (result) => {
+    if (!(result instanceof CellsealError)) return result;
+    const inFormer = rescue(
+      () => openFramed(opened, (place.former as () => CellPlace)(), stored),
+      (error): never => {
+        throw error instanceof AuthenticationError ? result : error;
+      },
+    );
+    return andThen(inFormer, (framed) => new Rebound(framed));
+  });
+}
+
+/** plaintext → value, as the definition has it while the attribute is adopting. Throws `NotAdoptableError`. */
+export function adoptedValue(place: CellPlace, stored: unknown): MaybePromise<unknown> {
+  const refused = (error: unknown): never => {
+    throw error instanceof InvalidValueError ? new NotAdoptableError(place.where) : error;
+  };
+  return rescue(
+    () =>
+      andThen(validated(place, parsePlaintext(place.attribute, stored, place.where)), (value) => {
+        // So that a reader refuses what a rotation will: both hand over values of the attribute's type only.
+        if (value !== null) assertOfType(place.attribute.spec, value, place.where);
+        return value;
+      }),
+    refused,
+  );
+}
+
+/** value → framed value, of a value that was adopted: validated already. */
+export function adoptedFramed(opened: OpenedKeyring, place: CellPlace, value: unknown): MaybePromise<Bytes> {
+  const framed = encodeFramed(place.attribute.spec, value, place.where);
+  return andThen(assertNotACell(opened, place, value), () => framed);
 }
 
 /** framed value → encryption → envelope → stored form */

@@ -169,6 +169,30 @@ export class AuthenticationError extends CellRefusedError {
   }
 }
 
+/** `not-adoptable`: a plaintext that an attribute adopts stands for no value of the attribute's type. Its bytes stay as they are. */
+export class NotAdoptableError extends CellRefusedError {
+  override readonly code = 'not-adoptable';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The attribute is adopting plaintext, and what stands here is no value of its type. Correct it in the database, or give the definition a way to read it: adopting: { parse }.',
+      where,
+    );
+  }
+}
+
+/** `adoption-conflict`: a record has a cell and a plaintext that say different things, and the definition does not say which is newer. */
+export class AdoptionConflictError extends CellRefusedError {
+  override readonly code = 'adoption-conflict';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'The cell holds another value than the plaintext beside it: one of them is out of date. Find out which writer changed only one of them, then correct the record, or say which is newer in the definition.',
+      where,
+    );
+  }
+}
+
 // ── What is handed in ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** `definition`: a table, attribute or schema that cannot be. The message says which rule, the fields say where. */
@@ -621,6 +645,20 @@ export class StoreUnfitError extends CellsealError {
   override readonly code = 'store-unfit';
   constructor(rule: string, where: Where = {}) {
     super(rule, where);
+  }
+}
+
+/** `schema-mismatch`: definitions and the live schema disagree. Nothing was changed. */
+export class SchemaMismatchError extends CellsealError {
+  override readonly code = 'schema-mismatch';
+  /** What is wrong, each as `code: place`: `column-missing: crm.clients.mail_enc`. Names of the database and the definitions, no values. */
+  declare readonly findings: readonly string[];
+  /** @internal */
+  constructor(findings: readonly string[]) {
+    super(
+      'The definitions and the tables in the database disagree: `findings` says where. Mend the definition or migrate the table; checkSchema says more of each.',
+      { findings },
+    );
   }
 }
 

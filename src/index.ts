@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export {
+  type AdoptingOptions,
+  type AdoptingRule,
   type Attribute,
   type AttributeOptions,
   type Binding,
@@ -119,7 +121,7 @@ export type { MaybePromise } from './maybe.js';
 export type * from './ports/engine.js';
 export type * from './ports/key-management.js';
 export type * from './ports/keyring-store.js';
-export type { CellForm, TableLayout } from './ports/record-store.js';
+export type { CellForm, PlaintextColumn, TableLayout } from './ports/record-store.js';
 export {
   type ManyOptions,
   decryptCell,
@@ -157,4 +159,12 @@ export type {
   StandardSuccess,
   StandardTypes,
 } from './standard-schema.js';
-export { type Attributes, type RecordId, type Table, type TableOptions, table } from './table.js';
+export {
+  type Attributes,
+  type Rebinding,
+  type RebindingOptions,
+  type RecordId,
+  type Table,
+  type TableOptions,
+  table,
+} from './table.js';

@@ -58,7 +58,7 @@ export function modeOfByte(byte: number): Mode | undefined {
   return byte === MODES.deterministic.byte ? 'deterministic' : undefined;
 }
 
-/** The key tag, and base64url of the rest. */
-function cellCharacters(bytes: number): number {
+/** How long a cell of so many bytes is as text: the key tag, and base64url of the rest. */
+export function cellCharacters(bytes: number): number {
   return KEY_TAG_CHARACTERS + Math.ceil(((bytes - KEY_TAG_BYTES) * 4) / 3);
 }

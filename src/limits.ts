@@ -103,6 +103,8 @@ export const MAX_CHUNK_RECORDS = 10_000;
 export const DEFAULT_CHUNK_BYTES = 8 * MIB;
 /** Swaps of one record version that may be lost before it is deferred to the next pass. */
 export const MAX_LOST_SWAPS = 5;
+/** Records of each table that a check of the schema looks at, half of them from each end. */
+export const DEFAULT_LOOK_RECORDS = 1_000;
 /** Passes over records that were deferred before a rotation stops and says they are hot. */
 export const MAX_PASSES = 5;
 /** Passes that are added because other keys were made active during one. */

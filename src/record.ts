@@ -1,7 +1,9 @@
-import { type CellPlace, cellPlace, openValue, sealValue } from './cell.js';
+import type { AdoptingRule } from './attribute.js';
+import { type CellPlace, adoptedValue, cellPlace, openValue, sealValue } from './cell.js';
 import { settleAll } from './concurrency.js';
 import type { ContextValue } from './envelope/index.js';
 import { DefinitionError, InvalidValueError } from './errors.js';
+import { withFormer } from './former.js';
 import type { Keyring } from './keyring/index.js';
 import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY } from './limits.js';
 import type { MaybePromise } from './maybe.js';
@@ -53,6 +55,9 @@ export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
  * Decrypts the attributes of a row, or of a projection of one: the reverse of {@link encryptRecord}. The id must be
  * among the columns, because the cells are bound to it.
  *
+ * While an attribute is `adopting`, plaintext in its place is handed back as a value of its type; while a table is
+ * `rebinding`, a cell may be bound to what it was bound to before.
+ *
  * @throws CellRefusedError (one of its classes) if a cell is refused. A value that is no cell is an error, never handed back.
  * @throws MissingRecordIdError, MissingTenantError, InvalidContextError: what the cells are bound to is missing or is none.
  */
@@ -64,7 +69,11 @@ export async function decryptRecord<T extends Table, R extends StoredInput<T>>(
 ): Promise<DecryptedRecord<T, R>> {
   const tenant = tenantOf(options);
   return (await mapAttributes(definition, row, tenant, (place, stored) =>
-    stored === null ? null : openValue(keyring, place, stored),
+    place.attribute.adopting?.from
+      ? openOrAdopt(keyring, place, place.attribute.adopting, stored, row)
+      : stored === null
+        ? null
+        : openValue(keyring, place, stored),
   )) as DecryptedRecord<T, R>;
 }
 
@@ -126,6 +135,21 @@ export async function decryptCell<T extends Table, K extends AttributeName<T>>(
   return (await openValue(keyring, place, cell)) as ValueOf<AttributeNamed<T, K>> | null;
 }
 
+/** The cell; where there is none, the plaintext beside it, if it was selected. */
+function openOrAdopt(
+  keyring: Keyring,
+  place: CellPlace,
+  { from, newer }: AdoptingRule,
+  stored: unknown,
+  row: object,
+): MaybePromise<unknown> {
+  const name = from?.name as string;
+  const plaintext = Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
+  if (plaintext !== undefined && (stored === null || newer === 'plaintext'))
+    return plaintext === null ? null : adoptedValue(place, plaintext);
+  return stored === null ? null : openValue(keyring, place, stored);
+}
+
 /** A copy of the record in which `change` has replaced the attributes that are there. */
 async function mapAttributes(
   definition: Table,
@@ -147,13 +171,8 @@ async function mapAttributes(
   const places = present.map(([column, attribute]) => {
     if (bindingOf(definition, attribute) === 'record')
       bound ??= contextRecord(definition, values, { ...where, column });
-    return cellPlace(
-      definition,
-      column,
-      attribute,
-      bindingOf(definition, attribute) === 'record' ? bound : undefined,
-      tenant,
-    );
+    const record = bindingOf(definition, attribute) === 'record' ? bound : undefined;
+    return rebindable(definition, cellPlace(definition, column, attribute, record, tenant), copy);
   });
   const changed = await Promise.all(
     places.map(async (place) => change(place, copy[place.where.column as string])),
@@ -187,7 +206,12 @@ function placeOf(definition: Table, column: string, id: object, tenantGiven: unk
     bindingOf(definition, attribute) === 'record'
       ? contextRecord(definition, idValues(definition, id), where)
       : undefined;
-  return cellPlace(definition, column, attribute, record, tenant);
+  return rebindable(definition, cellPlace(definition, column, attribute, record, tenant), id);
+}
+
+function rebindable(definition: Table, place: CellPlace, record: object): CellPlace {
+  const { rebinding } = definition;
+  return rebinding ? withFormer(place, definition, idValues(rebinding.definition, record)) : place;
 }
 
 function tenantOf(options: readonly unknown[]): unknown {

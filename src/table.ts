@@ -28,6 +28,31 @@ export interface TableOptions<
   readonly bind?: Bind;
   /** The attributes that are encrypted, by name. The names are bound into every cell: they stay when a column is renamed. */
   readonly encrypt: A;
+  /** What cells were bound to before one of these names, or the record's id, was changed. Default: the same as now. */
+  readonly rebinding?: RebindingOptions<A>;
+}
+
+/**
+ * What cells were bound to before. While it stands, a cell that does not authenticate in its place is tried once more in
+ * its former one, and a rotation seals it anew in its place. Name only what was another: for so long it is accepted, too.
+ */
+export interface RebindingOptions<A extends Attributes = Attributes> {
+  /** The table's former name. */
+  readonly table?: string;
+  /** Attributes' former names. */
+  readonly columns?: { readonly [K in keyof A]?: string };
+  /** The former record id, which has to be in the row still, beside the present one. */
+  readonly record?: RecordId;
+  /** What the cells were bound to. */
+  readonly bind?: Binding;
+}
+
+/** {@link RebindingOptions}, looked at. */
+export interface Rebinding {
+  /** The table as it was. */
+  readonly definition: Table;
+  /** The former name of every attribute. */
+  readonly columns: Readonly<Record<string, string>>;
 }
 
 /** A table's definition: what is encrypted, how, and what it is bound to. It decides; a cell never does. */
@@ -49,6 +74,8 @@ export interface Table<
   readonly encrypt: A;
   /** What record stores need to know of it. */
   readonly layout: TableLayout;
+  /** What its cells were bound to before, while some may be still. */
+  readonly rebinding: Rebinding | undefined;
 }
 
 /**
@@ -79,14 +106,21 @@ export function table<
       );
     }
   }
+  const rebinding = options.rebinding && formerTable(name, options, options.rebinding);
   const layout: TableLayout = Object.freeze({
     name,
     from: physicalPath(options.from ?? [name], where),
     key,
     ...(options.tenant ? { tenant: keyColumn(options.tenant) } : {}),
     cells: attributes.map(
-      ([attribute, { column, form }]): CellColumn => ({ attribute, column: column ?? attribute, form }),
+      ([attribute, { column, form, adopting }]): CellColumn => ({
+        attribute,
+        column: column ?? attribute,
+        form,
+        ...(adopting ? { adopting: adopting.from ?? 'in-place' } : {}),
+      }),
     ),
+    ...(rebinding && options.rebinding?.record ? { formerKey: rebinding.definition.layout.key } : {}),
   });
   assertDistinct(layout);
   assertFitsInfo(name);
@@ -97,7 +131,49 @@ export function table<
     bind,
     encrypt: Object.freeze({ ...encrypt }),
     layout,
+    rebinding,
   });
+}
+
+/** The definition under which the cells were sealed that are to be bound anew. */
+function formerTable(
+  name: string,
+  options: Omit<TableOptions<RecordId, Attributes, IdPart | undefined, Binding>, 'rebinding'>,
+  { table: formerName = name, columns = {}, record = options.record, bind }: RebindingOptions,
+): Rebinding {
+  const where = { table: name };
+  assertBinding(bind);
+  const stray = Object.keys(columns).find((column) => !Object.hasOwn(options.encrypt, column));
+  if (stray !== undefined)
+    throw new DefinitionError('rebinding names an attribute that the table does not have.', {
+      ...where,
+      column: stray,
+    });
+  const names = Object.keys(options.encrypt).map((column): [string, string] => [
+    column,
+    columns[column] ?? column,
+  ]);
+  if (new Set(names.map(([, former]) => former)).size !== names.length)
+    throw new DefinitionError(
+      'By rebinding two attributes had one name: their cells could not be told apart.',
+      where,
+    );
+  const isSame = formerName === name && bind === undefined && record === options.record;
+  if (isSame && names.every(([column, former]) => column === former))
+    throw new DefinitionError('rebinding says what was another: table, columns, record or bind.', where);
+  const encrypt = names.map(([column, former]): [string, Attribute] => {
+    const attribute = options.encrypt[column] as Attribute;
+    const changes = { column: attribute.column ?? column, bind: bind ?? attribute.bind, adopting: undefined };
+    return [former, Object.freeze({ ...attribute, ...changes })];
+  });
+  const definition = table(formerName, {
+    ...(options.from === undefined ? {} : { from: options.from }),
+    ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+    ...(options.bind === undefined ? {} : { bind: options.bind }),
+    record,
+    encrypt: Object.fromEntries(encrypt),
+  });
+  return Object.freeze({ definition, columns: Object.freeze(Object.fromEntries(names)) });
 }
 
 /** What an attribute's cells are bound to. */
@@ -159,6 +235,14 @@ function assertDistinct({ name, key, tenant, cells }: TableLayout): void {
         },
       );
     }
+  }
+  for (const { attribute, adopting } of cells) {
+    if (typeof adopting !== 'object') continue;
+    if (names.includes(adopting.name) || cells.some(({ column }) => column === adopting.column))
+      throw new DefinitionError(
+        'adopting: from is a property and a column of its own: not those of an attribute, nor of the record id or the tenant.',
+        { table: name, column: attribute },
+      );
   }
 }
 

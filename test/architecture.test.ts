@@ -28,7 +28,9 @@ const GROUND = [
   'limits.ts',
   'bytes.ts',
   'key-tag.ts',
+  'plaintext.ts',
   'ports/',
+  'sensitive-names.ts',
   'platform.ts',
   'concurrency.ts',
 ];
@@ -45,7 +47,9 @@ const CELLS = [
   'schema.ts',
   'record-id.ts',
   'record-types.ts',
+  'adopting.ts',
   'cell.ts',
+  'former.ts',
   'record.ts',
 ];
 const CORE = [...BASE, ...CELLS];

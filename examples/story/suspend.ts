@@ -12,6 +12,7 @@ export async function suspendOldKey(story: Story, { oldKey }: KeyChange, copied:
   const { page, keyring, definition } = story;
   page.heading('Census, and the old key suspended');
   const census = await countCells(story);
+  // The other writer has ended by now. With writers that go on: noteCensus, wait a day, count again.
   await suspendKey(keyring, oldKey, census, { withoutHold: true });
   page.list(keyRows(story, census));
 

@@ -49,6 +49,16 @@ export function decodeFramed(spec: ValueSpec, framed: Bytes): unknown {
   return type.decode(bytes, spec.integers);
 }
 
+/** Refuses what is no value of the type, whatever its length. Throws `InvalidValueError`. */
+export function assertOfType(spec: ValueSpec, value: unknown, where: Where): void {
+  encodeValue(spec, value, where);
+}
+
+/** How long a framed value is whose value has so many bytes. */
+export function framedBytes(spec: ValueSpec, valueBytes: number): number {
+  return framedLength(valueBytes, spec.pad);
+}
+
 function encodeValue(spec: ValueSpec, value: unknown, where: Where): Bytes {
   try {
     return VALUE_TYPES[spec.type].encode(value, spec.integers);

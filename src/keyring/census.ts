@@ -10,6 +10,8 @@ export interface TableCensus {
   readonly cells: Readonly<Record<string, number>>;
   /** Values in encrypted attributes that are no cells: plaintext, perhaps. They depend on no key. */
   readonly notCells: number;
+  /** Plaintexts in columns that are adopted (`adopting: { from }`) whose cell is not there yet; absent where the table has no such column. */
+  readonly unadopted?: number;
 }
 
 /** How many cells there are under each key, counted over the whole schema without regard to any checkpoint. */
@@ -30,6 +32,8 @@ export interface Census {
   readonly cells: Readonly<Record<string, number>>;
   /** Values in encrypted attributes that are no cells, over all tables. */
   readonly notCells: number;
+  /** Plaintexts in columns that are adopted whose cell is not there yet, over all tables; absent where none has such a column. */
+  readonly unadopted?: number;
 }
 
 /** When each began: the `Date` that a census shows can be set. */
@@ -47,7 +51,7 @@ export function issueCensus(census: Census): Census {
  */
 export function assertCurrentCensus(census: Census, keyringId: string, revision: number): number {
   const countedAtMs = issued.get(census);
-  if (countedAtMs === undefined) {
+  if (countedAtMs === undefined || Number.isNaN(countedAtMs)) {
     throw new CensusStaleError(
       'This is not a census as census() counted it in this process. Count here, then ask again.',
     );

@@ -101,7 +101,7 @@ export async function scheduleDestruction(
 ): Promise<void> {
   const delayMs = delayOf(options);
   const { reason } = options;
-  if (reason !== undefined && !isLine(reason, 1, MAX_LABEL_CHARACTERS))
+  if (reason !== undefined && !(typeof reason === 'string' && isLine(reason, 1, MAX_LABEL_CHARACTERS)))
     throw new DefinitionError('A reason is one line of at most 128 characters.');
   const { newest, environment } = openedOf(keyring);
   await newest.change({ keyId }, (document) => {

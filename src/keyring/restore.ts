@@ -47,7 +47,10 @@ export interface MissingKey {
  * Which keys the cells that a census found need, and this keyring does not open: after a database was restored, what to
  * look for in older copies of the keyring.
  */
-export async function listMissingKeys(keyring: Keyring, census: Census): Promise<readonly MissingKey[]> {
+export async function listMissingKeys(
+  keyring: Keyring,
+  census: Pick<Census, 'cells'>,
+): Promise<readonly MissingKey[]> {
   const opened = openedOf(keyring);
   const { keys: all } = await opened.newest.look('all');
   const keys = all.filter(({ kind }) => kind === 'data');

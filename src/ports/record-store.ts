@@ -1,9 +1,16 @@
 import type { Bytes } from '../bytes.js';
 import type { MaybePromise } from '../maybe.js';
+import type { CellForm } from './cell-form.js';
 import type { JobStore, JobWrite, RefusedCell } from './job-store.js';
+import type {
+  ColumnPlace,
+  DescribeOptions,
+  FindOptions,
+  FoundCells,
+  StoreDescription,
+} from './table-description.js';
 
-/** How an attribute's cells are stored: as text of 7-bit characters, or as bytes. */
-export type CellForm = 'text' | 'binary';
+export type { CellForm } from './cell-form.js';
 
 /** A column that identifies a record. */
 export interface KeyColumn {
@@ -15,6 +22,14 @@ export interface KeyColumn {
   readonly type: 'uuid' | 'text' | 'integer' | 'bytes';
 }
 
+/** A column that holds plaintext until it is dropped, of whatever type. */
+export interface PlaintextColumn {
+  /** The property of a record that holds it. */
+  readonly name: string;
+  /** The name in the database. */
+  readonly column: string;
+}
+
 /** A column that holds cells. */
 export interface CellColumn {
   /** The attribute's name in the definition. */
@@ -23,6 +38,12 @@ export interface CellColumn {
   readonly column: string;
   /** How its cells are stored. */
   readonly form: CellForm;
+  /**
+   * Only while plaintext is adopted. `'in-place'`: plaintext may stand in this column, and is read and compared as it
+   * is. A column: plaintext stands there, and is read and compared as a text that does not depend on the session (bytes
+   * where the column holds bytes).
+   */
+  readonly adopting?: 'in-place' | PlaintextColumn;
 }
 
 /** What a store needs to know of a table. No key, no type of a value: a store sees ciphertext only. */
@@ -37,6 +58,8 @@ export interface TableLayout {
   readonly tenant?: KeyColumn;
   /** At least one. */
   readonly cells: readonly CellColumn[];
+  /** Only while cells are bound anew to another record id: the columns of the former one, which may hold nulls. */
+  readonly formerKey?: readonly KeyColumn[];
 }
 
 /** A record's key as its store writes it: opaque to everybody else, equal for equal keys. */
@@ -54,9 +77,17 @@ export interface StoredRecord {
   readonly tenant?: unknown;
   /**
    * The values of `layout.cells`, in that order: cells, `null`, or what does not belong there. In place of a value that
-   * cannot be a cell a store may give anything else that is none, such as `''`: it may be too long to be read.
+   * cannot be a cell a store may give anything else that is none, such as `''`: it may be too long to be read. In a
+   * column that is adopted in place what it gives instead begins like a cell: `'cs1r.'`, or that in bytes.
    */
   readonly cells: readonly unknown[];
+  /**
+   * The values of `adopting` columns, in the order of `layout.cells`: text or bytes, `null` also where there is no such
+   * column. Where the layout has any.
+   */
+  readonly plaintexts?: readonly unknown[];
+  /** The values of `layout.formerKey`, where there is one. */
+  readonly formerId?: readonly unknown[];
 }
 
 /** One page of a table, in key order. */
@@ -85,8 +116,10 @@ export interface PageRequest {
 export interface CellSwap {
   /** Its position in `layout.cells`. */
   readonly cell: number;
-  /** What was read, to the byte. */
-  readonly old: string | Bytes;
+  /** What was read, to the byte; `null` only while plaintext is adopted. */
+  readonly old: string | Bytes | null;
+  /** What was read from its `adopting` column and must still be there, where the new cell depends on it. */
+  readonly plaintext?: string | Bytes | null;
   /** What takes its place. */
   readonly new: string | Bytes;
 }
@@ -140,6 +173,8 @@ export interface StoreAbilities {
   readonly transactions: boolean;
   /** The census of several tables sees one instant. */
   readonly snapshotCensus: boolean;
+  /** It heeds `adopting` and `formerKey` of a layout, and swaps on nulls and plaintexts. Without it nothing is adopted, and no record id changed. */
+  readonly adopting?: boolean;
 }
 
 /** What is in a table, by key tag. Nothing but counts: no plaintext that strayed there comes back. */
@@ -152,6 +187,8 @@ export interface TableCount {
   readonly tags: Readonly<Record<string, number>>;
   /** Values, not null, that begin with no key tag of this format. */
   readonly notCells: number;
+  /** Values of `adopting` columns, not null, whose cell is null. Where the layout has any. */
+  readonly unadopted?: number;
 }
 
 /** How many records a sweep will meet. */
@@ -186,4 +223,11 @@ export interface RecordStore extends JobStore {
   census(layouts: readonly TableLayout[]): MaybePromise<readonly TableCount[]>;
   /** How many records a sweep of the table will meet, for progress only. */
   estimate(layout: TableLayout): MaybePromise<RecordEstimate>;
+  /**
+   * The tables of these layouts as the database declares them: what `checkSchema` compares definitions with, and a
+   * rotation before it begins. Reads no record. A store without it throws by itself what does not fit.
+   */
+  describe?(layouts: readonly TableLayout[], options?: DescribeOptions): MaybePromise<StoreDescription>;
+  /** Looks for cells in these columns, whatever they are declared for; an answer for each, in their order. A column that is not there, or cannot hold a cell, has none. */
+  findCells?(places: readonly ColumnPlace[], options?: FindOptions): MaybePromise<readonly FoundCells[]>;
 }

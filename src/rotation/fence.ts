@@ -139,7 +139,7 @@ function fencedCell(cell: CellColumn, allowed: readonly string[], keys: readonly
 }
 
 /** Whether plaintext is adopted in this very column. */
-function mayBePlaintext(cell: CellColumn & { readonly adopting?: unknown }): boolean {
+function mayBePlaintext(cell: CellColumn): boolean {
   return cell.adopting === 'in-place';
 }
 

@@ -5,7 +5,7 @@
  */
 import { type Census, openedOf } from '../keyring/index.js';
 import type { Schema } from '../schema.js';
-import { countCells } from '../sweep/index.js';
+import { type BindingCount, countBindings as countCellBindings, countCells } from '../sweep/index.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import type { RotationProgress } from './progress.js';
 import { type RotationLimits, runRotation } from './rotate.js';
@@ -14,18 +14,34 @@ export type { MaybePromise } from '../maybe.js';
 export type { StopSignal } from '../ports/clock.js';
 export type * from '../ports/job-store.js';
 export type * from '../ports/record-store.js';
+export type * from '../ports/table-description.js';
 export {
+  type BindingCount,
+  type CheckSchemaOptions,
   STEPS,
+  type SchemaFinding,
+  type SchemaFindingCode,
+  type SchemaReport,
   type StepName,
   type StepObserver,
   type SweepCounters as RotationCounters,
+  assertSchema,
+  checkSchema,
 } from '../sweep/index.js';
+export { type ValueSize, cellWidth } from './cell-width.js';
 export { type PauseOptions, pauseRotation, resumeRotation, setRotationPace } from './control.js';
 export { isFenceRefusal, withKeyRefresh } from './fence/refusal.js';
 export type { FenceSql } from './fence/sql.js';
 export { type FenceDialect, type FenceOptions, fenceSql } from './fence.js';
 export { type FinishOptions, type FinishOutcome, type HeldKey, finishRotation } from './finish.js';
+export {
+  type MigrationOptions,
+  type MigrationStatement,
+  type SqlDialect,
+  migrationSql,
+} from './migration-sql.js';
 export type { RecordsOptions, StopOptions } from './options.js';
+export { type OverdueAdoption, overdueAdoptions } from './overdue.js';
 export type { Pace, PaceSettings, Throttle, ThrottleAnswer } from './pace.js';
 export {
   type PlanOptions,
@@ -48,7 +64,9 @@ export { type RotationState, type RotationStatus, type SweepStatus, rotationStat
 export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimits {}
 
 /**
- * Re-encrypts every cell of the schema that is not under its active key, while the application reads and writes. Adding
+ * Brings every record of the schema to what its definition says, while the application reads and writes: what is not
+ * under its active key is sealed anew, and so is plaintext of attributes that are `adopting`, and what is bound to its
+ * former place in tables that are `rebinding`. Adding
  * and activating a key are acts of their own (`addKey`, `activateKey`): calling this again never makes another key.
  *
  * Yields once it has begun, and after every chunk. Stop it by leaving the loop, by the signal, or by killing the process;
@@ -61,6 +79,7 @@ export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimi
  *
  * When it ends, count with {@link census}: that is the proof.
  *
+ * @throws SchemaMismatchError: definitions and database disagree, so that cells would be passed over. Nothing was done.
  * @throws RotationBlockedError: too many cells were refused, or records change faster than they can be swapped.
  * @throws RotationSupersededError: another rotation has taken over.
  * @throws DefinitionError for limits that bound nothing, or a pace that is none.
@@ -82,9 +101,23 @@ export function rotate(
 
 /**
  * Counts the cells of every table of the schema by key, at the keyring's present revision and without regard to any
- * checkpoint. `suspendKey` wants one that finds nothing under the key.
+ * checkpoint. `noteCensus` writes down which keys it has found empty; `suspendKey` wants a later one that finds nothing
+ * under the key.
  */
 export async function census(schema: Schema, options: RecordsOptions & StopOptions): Promise<Census> {
   const { keyring, records } = options;
   return countCells(environmentOf(options), openedOf(keyring), schema, records);
+}
+
+/**
+ * Opens every cell of the schema, changes nothing, and says what it is bound to: for tables that are `rebinding`, where
+ * a census by key tags says nothing. It takes as long as a rotation. When no process writes under the former definition
+ * any more, `former` and `refused` at zero prove that `rebinding` can go.
+ */
+export async function countBindings(
+  schema: Schema,
+  options: RecordsOptions & StopOptions,
+): Promise<readonly BindingCount[]> {
+  const { keyring, records } = options;
+  return countCellBindings(environmentOf(options), openedOf(keyring), schema, records);
 }

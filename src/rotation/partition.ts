@@ -17,6 +17,8 @@ import {
   type SettledPage,
   type SweepCounters,
   addCounters,
+  assertAdopts,
+  assertCovered,
   step,
   sweepPage,
 } from '../sweep/index.js';
@@ -64,7 +66,7 @@ export interface PlanOptions extends RecordsOptions, StopOptions {
  * Divides the tables of a schema into ranges of keys, for {@link rotatePartition} on as many machines as there are.
  * Together they cover all keys, also those that are not there yet. One scan of each table's key.
  *
- * @throws StoreUnfitError if the store cannot divide a table.
+ * @throws SchemaMismatchError while definitions and database disagree; StoreUnfitError if the store cannot divide a table.
  */
 export async function planPartitions(
   schema: Schema,
@@ -74,6 +76,7 @@ export async function planPartitions(
   if (!Number.isSafeInteger(partitionRecords) || partitionRecords < 1)
     throw new DefinitionError('partitionRecords is a whole number from 1 on.');
   const { keyringId } = openedOf(keyring).document;
+  await step(environmentOf(), 'coverage', () => assertCovered(records, schema));
   const planned: RotationPartition[] = [];
   for (const { name, layout } of schema.tables) {
     const places = await step(environmentOf(options), 'boundaries', () =>
@@ -143,6 +146,7 @@ export async function runPartition(
   const { environment, opened, schema, records } = world;
   const { checkpoint, maxMs = Number.POSITIVE_INFINITY, maxQuarantined } = options;
   assertSweepable(records, options);
+  assertAdopts(schema, records);
   const pace = mergePace(DEFAULT_PACE, options);
   const parsed = parsePartition(partition, opened, schema);
   const size = new ChunkSize(options);

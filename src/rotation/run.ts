@@ -12,6 +12,7 @@ import {
   type SweepEnvironment,
   addCounters,
   step,
+  sweepScope,
 } from '../sweep/index.js';
 import type { Table } from '../table.js';
 import { type RotationJob, decodeJob, encodeJob, freshJob } from './job.js';
@@ -34,8 +35,7 @@ export function jobId(opened: OpenedKeyring): string {
 
 /** What a checkpoint is good for: this keyring and these tables. */
 export async function scopeOf({ opened, schema }: RotationWorld): Promise<string> {
-  const tables = schema.tables.map(({ name, layout }) => [name, layout]);
-  return digestOf(opened, [opened.document.keyringId, tables]);
+  return digestOf(opened, [opened.document.keyringId, schema.tables.map(sweepScope)]);
 }
 
 /** What it sweeps to: the active keys. */
@@ -78,26 +78,44 @@ export class RotationRun implements Ledger {
    * Pace and pause survive, whatever has become of the rest.
    */
   async begin(pace: Partial<PaceSettings>): Promise<'fresh' | 'resumed'> {
-    const { environment, records, schema } = this.#world;
-    const [scope, aim] = [await scopeOf(this.#world), await aimOf(this.#world)];
-    this.#revision = this.#world.opened.document.revision;
-    this.#stored = await step(environment, 'job.read', () => records.readJob(this.id));
-    const before = decodeJob(this.#stored);
-    const settings = mergePace(before?.pace ?? DEFAULT_PACE, pace);
-    const isUnderWay = before?.state === 'sweeping' || before?.state === 'paused';
-    const isOurs = before?.scope === scope && before.table < schema.tables.length;
-    if (before && isUnderWay && isOurs) {
-      this.job = { ...before, ...turned(before, aim) };
-    } else {
-      const fresh = freshJob({ scope, aim, run: this.#run, pace: settings }, environment.clock.wallMs());
-      const isPaused = before?.state === 'paused';
-      this.job = isPaused ? { ...fresh, state: 'paused', reason: before.reason } : fresh;
+    const { environment, records } = this.#world;
+    for (;;) {
+      this.#stored = await step(environment, 'job.read', () => records.readJob(this.id));
+      const before = decodeJob(this.#stored);
+      const began = await this.#takeOver(before, mergePace(before?.pace ?? DEFAULT_PACE, pace));
+      try {
+        await this.#write({}, began === 'fresh');
+      } catch (error) {
+        // Who has paused it or set its pace has not taken it over.
+        if (!(error instanceof RotationSupersededError) || !(await this.#isStillOf(before))) throw error;
+        continue;
+      }
+      const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(this.id));
+      this.#abandoned = noted.filter(({ disposition }) => disposition === 'abandoned').length;
+      return began;
     }
-    const isResumed = this.job.scope === before?.scope && isUnderWay && isOurs;
-    await this.#write({ run: this.#run, pace: settings }, !isResumed);
-    const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(this.id));
-    this.#abandoned = noted.filter(({ disposition }) => disposition === 'abandoned').length;
-    return isResumed ? 'resumed' : 'fresh';
+  }
+
+  /** The job to write: where it stands, or from the beginning. */
+  async #takeOver(before: RotationJob | undefined, pace: PaceSettings): Promise<'fresh' | 'resumed'> {
+    const { environment, opened, schema } = this.#world;
+    const [scope, aim, run] = [await scopeOf(this.#world), await aimOf(this.#world), this.#run];
+    this.#revision = opened.document.revision;
+    const isUnderWay = before?.state === 'sweeping' || before?.state === 'paused';
+    if (before && isUnderWay && before.scope === scope && before.table < schema.tables.length) {
+      this.job = { ...before, ...turned(before, aim), run, pace };
+      return 'resumed';
+    }
+    const fresh = freshJob({ scope, aim, run, pace }, environment.clock.wallMs());
+    const isPaused = before?.state === 'paused';
+    this.job = isPaused ? { ...fresh, state: 'paused', reason: before.reason } : fresh;
+    return 'fresh';
+  }
+
+  async #isStillOf(before: RotationJob | undefined): Promise<boolean> {
+    const { environment, records } = this.#world;
+    const now = decodeJob(await step(environment, 'job.read', () => records.readJob(this.id)));
+    return now !== undefined && now.run === before?.run;
   }
 
   /**

@@ -6,8 +6,11 @@
 import { type Bytes, equalBytes, hex, isUint8Array } from '../bytes.js';
 import { InvalidCursorError, StoreUnfitError } from '../errors.js';
 import { keyTagOf } from '../key-tag.js';
+import { NO_PLAINTEXT, plainForm } from '../plaintext.js';
 import type { JobWrite, QuarantineEntry } from '../ports/job-store.js';
 import type {
+  CellColumn,
+  CellSwap,
   Chunk,
   ChunkOutcome,
   KeyColumn,
@@ -20,6 +23,7 @@ import type {
   TableCount,
   TableLayout,
 } from '../ports/record-store.js';
+import { bothEnds, describeRows, findInRows } from './memory-descriptions.js';
 import { nameOfCell } from './quarantine.js';
 
 export { memoryKeyring } from './memory-keyring.js';
@@ -53,7 +57,11 @@ export function memoryRecords(): MemoryRecords {
   const jobs = new Map<string, string>();
   const quarantine = new Map<string, Map<string, QuarantineEntry>>();
 
-  const rowsOf = ({ name }: TableLayout): MemoryRows => {
+  const layouts = new Map<string, TableLayout>();
+
+  const rowsOf = (layout: TableLayout): MemoryRows => {
+    const { name } = layout;
+    layouts.set(name, layout);
     const known = tables.get(name);
     if (known) return known;
     const rows = new MemoryRows();
@@ -77,11 +85,11 @@ export function memoryRecords(): MemoryRecords {
 
   const isCurrent = (layout: TableLayout, { key, cells }: RecordSwap): boolean => {
     const row = rowsOf(layout).get(key);
-    return row !== undefined && cells.every(({ cell, old }) => sameCell(row[nameOf(layout, cell)], old));
+    return row !== undefined && cells.every((swap) => isUnchanged(layout, row, swap));
   };
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
+    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
 
     page(layout, request) {
       return rowsOf(layout).page(layout, request);
@@ -122,6 +130,23 @@ export function memoryRecords(): MemoryRecords {
     estimate(layout) {
       return { records: rowsOf(layout).size, source: 'count' };
     },
+
+    describe(wanted, { withOthers = false } = {}) {
+      const described = wanted.map((layout) => describeRows(layout, rowsOf(layout).all()));
+      const names = new Set(wanted.map(({ name }) => name));
+      const others = [...layouts.values()].filter(({ name }) => withOthers && !names.has(name));
+      return {
+        tables: described,
+        others: others.map((layout) => describeRows(layout, rowsOf(layout).all())),
+        truncates: false,
+      };
+    },
+    findCells: (places, { maxRecords } = {}) =>
+      places.map(({ column, path }) => {
+        const layout = layouts.get(String(path[0]));
+        const rows = (layout && tables.get(layout.name)?.all()) ?? [];
+        return findInRows(layout, bothEnds(rows, maxRecords), column);
+      }),
 
     readJob: (id) => jobs.get(id),
     writeJob,
@@ -192,7 +217,8 @@ class MemoryRows {
     const end = until === undefined ? this.#order.length : this.#after(until);
     for (const key of this.#order.slice(start, Math.min(start + maxRecords, end))) {
       const record = storedRecord(layout, key, this.#rows.get(key) as MemoryRow);
-      bytes += record.cells.reduce<number>((sum, cell) => sum + sizeOf(cell), 0);
+      const values = [...record.cells, ...(record.plaintexts ?? [])];
+      bytes += values.reduce<number>((sum, value) => sum + sizeOf(value), 0);
       if (records.length > 0 && bytes > maxBytes) break;
       records.push(record);
     }
@@ -222,16 +248,42 @@ function storedRecord(layout: TableLayout, key: RecordKey, row: MemoryRow): Stor
     key,
     id: layout.key.map(({ name }) => row[name]),
     ...(layout.tenant ? { tenant: row[layout.tenant.name] } : {}),
-    cells: layout.cells.map(({ attribute }) => row[attribute] ?? null),
+    cells: layout.cells.map((column) => cellOf(column, row)),
+    ...(layout.cells.some(isFromColumn)
+      ? { plaintexts: layout.cells.map((column) => plaintextOf(column, row)) }
+      : {}),
+    ...(layout.formerKey ? { formerId: layout.formerKey.map(({ name }) => row[name]) } : {}),
   };
+}
+
+function cellOf({ attribute, adopting }: CellColumn, row: MemoryRow): unknown {
+  const value = row[attribute] ?? null;
+  if (adopting !== 'in-place' || value === null) return value;
+  return plainForm(value) ?? NO_PLAINTEXT;
+}
+
+function isFromColumn({ adopting }: CellColumn): boolean {
+  return typeof adopting === 'object';
+}
+
+function plaintextOf({ adopting }: CellColumn, row: MemoryRow): string | Bytes | null {
+  if (typeof adopting !== 'object') return null;
+  const value = row[adopting.name] ?? null;
+  return value === null ? null : (plainForm(value) ?? NO_PLAINTEXT);
+}
+
+function isUnchanged(layout: TableLayout, row: MemoryRow, { cell, old, plaintext }: CellSwap): boolean {
+  const column = layout.cells[cell] as CellColumn;
+  if (!isSame(cellOf(column, row), old)) return false;
+  return plaintext === undefined || isSame(plaintextOf(column, row), plaintext);
 }
 
 function nameOf(layout: TableLayout, cell: number): string {
   return (layout.cells[cell] as TableLayout['cells'][number]).attribute;
 }
 
-function sameCell(found: unknown, old: string | Bytes): boolean {
-  if (typeof old === 'string') return found === old;
+function isSame(found: unknown, old: string | Bytes | null): boolean {
+  if (old === null || typeof old === 'string') return found === old;
   return isUint8Array(found) && equalBytes(found, old);
 }
 
@@ -291,5 +343,14 @@ function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
       else tags[tag] = (tags[tag] ?? 0) + 1;
     }
   }
-  return { table: layout.name, records: rows.size, tags, notCells };
+  const count = { table: layout.name, records: rows.size, tags, notCells };
+  if (!layout.cells.some(isFromColumn)) return count;
+  const unadopted = rows
+    .all()
+    .flatMap((row) =>
+      layout.cells.filter(
+        (column) => (row[column.attribute] ?? null) === null && plaintextOf(column, row) !== null,
+      ),
+    );
+  return { ...count, unadopted: unadopted.length };
 }

@@ -5,6 +5,7 @@
  */
 import type { KeyringStore } from '../ports/keyring-store.js';
 import type { RecordStore } from '../ports/record-store.js';
+import { checkedExecutor } from './sql/checked-executor.js';
 import type { SqlExecutor, SqlQueries, SqlRow } from './sql/executor.js';
 import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
 import { MYSQL } from './sql/mysql-dialect.js';
@@ -25,7 +26,7 @@ export type { SqlRecordsOptions } from './sql/records.js';
  * Connect with the character set utf8mb4.
  */
 export function mysqlRecords(executor: SqlExecutor, options: SqlRecordsOptions = {}): RecordStore {
-  return sqlRecords(executor, MYSQL, options);
+  return sqlRecords(checkedExecutor(executor), MYSQL, options);
 }
 
 /**
@@ -36,7 +37,7 @@ export function mysqlRecords(executor: SqlExecutor, options: SqlRecordsOptions =
  * database of its own. What is replaced stays on the server's disk until it is vacuumed or purged, and in its logs.
  */
 export function mysqlKeyring(executor: SqlExecutor, options: SqlKeyringOptions = {}): Required<KeyringStore> {
-  return sqlKeyring(executor, MYSQL, options);
+  return sqlKeyring(checkedExecutor(executor), MYSQL, options);
 }
 
 /** The part of a promise client of `mysql2` that is called. */

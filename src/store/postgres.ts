@@ -5,6 +5,7 @@
  */
 import type { KeyringStore } from '../ports/keyring-store.js';
 import type { RecordStore } from '../ports/record-store.js';
+import { checkedExecutor } from './sql/checked-executor.js';
 import type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
 import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
 import { POSTGRES } from './sql/postgres-dialect.js';
@@ -24,7 +25,7 @@ export type { SqlRecordsOptions } from './sql/records.js';
  * the job's tables, or these made beforehand.
  */
 export function postgresRecords(executor: SqlExecutor, options: SqlRecordsOptions = {}): RecordStore {
-  return sqlRecords(executor, POSTGRES, options);
+  return sqlRecords(checkedExecutor(executor), POSTGRES, options);
 }
 
 /**
@@ -38,7 +39,7 @@ export function postgresKeyring(
   executor: SqlExecutor,
   options: SqlKeyringOptions = {},
 ): Required<KeyringStore> {
-  return sqlKeyring(executor, POSTGRES, options);
+  return sqlKeyring(checkedExecutor(executor), POSTGRES, options);
 }
 
 /** What a statement gives in `pg`, as far as it is looked at. */

@@ -6,6 +6,7 @@
 import type { Chunk, ChunkOutcome, Page, RecordStore, TableCount } from '../ports/record-store.js';
 import { countTable } from './sqlite/census.js';
 import type { Row, SqliteClient } from './sqlite/client.js';
+import { describeTables, findCells } from './sqlite/describe.js';
 import { SqliteJobs } from './sqlite/jobs.js';
 import { readBoundaries, readPage, rereadRecords, swapRecords } from './sqlite/records.js';
 import { ROLL_BACK, guarded, inTransaction, tableName } from './sqlite/sql.js';
@@ -34,7 +35,7 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
   const jobs = new SqliteJobs(client, jobTable, quarantineTable);
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
+    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
 
     page: (layout, request) =>
       inTransaction(client, 'BEGIN', () => readPage(client, layout, request)) as Page,
@@ -66,6 +67,9 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
         const [row] = client.prepare(`SELECT COUNT(*) AS records FROM ${tableName(layout)}`).all();
         return { records: Number((row as Row)['records']), source: 'count' };
       }),
+
+    describe: (layouts, request = {}) => guarded(() => describeTables(client, layouts, request)),
+    findCells: (places, request = {}) => guarded(() => findCells(client, places, request)),
 
     readJob: (id) => guarded(() => jobs.read(id)),
     writeJob: (write) =>

@@ -8,6 +8,7 @@ import {
 } from '../keyring/index.js';
 import type { RecordStore, TableCount } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
+import { assertAdopts } from './definition.js';
 import { type SweepEnvironment, step } from './steps.js';
 
 /** Counts the cells of every table by key: the authority, whatever a checkpoint says. */
@@ -17,6 +18,7 @@ export async function countCells(
   schema: Schema,
   records: RecordStore,
 ): Promise<Census> {
+  assertAdopts(schema, records);
   await step(environment, 'keyring.refresh', () => opened.refresh());
   const { keyringId, revision } = opened.document;
   // Before the count: who reads the keyring while it is under way may have written just before.
@@ -26,6 +28,7 @@ export async function countCells(
   const layouts = schema.tables.map(({ layout }) => layout);
   const counts = await step(environment, 'census', () => records.census(layouts));
   const tables = counts.map(tableCensus);
+  const adopting = tables.flatMap(({ unadopted }) => unadopted ?? []);
   return issueCensus({
     keyringId,
     revision,
@@ -35,16 +38,23 @@ export async function countCells(
     records: sum(tables.map((table) => table.records)),
     cells: addUp(tables.flatMap((table) => Object.entries(table.cells))),
     notCells: sum(tables.map((table) => table.notCells)),
+    ...(adopting.length === 0 ? {} : { unadopted: sum(adopting) }),
   });
 }
 
-function tableCensus({ table, records, tags, notCells }: TableCount): TableCensus {
+function tableCensus({ table, records, tags, notCells, unadopted }: TableCount): TableCensus {
   const byKey = Object.entries(tags).map(([tag, cells]): [string, number] => {
     const parsed = parseKeyTag(tag);
     if (!parsed) throw new TypeError('A record store counted under something that is no key tag.');
     return [parsed.keyId, cells];
   });
-  return Object.freeze({ table, records, cells: addUp(byKey), notCells });
+  return Object.freeze({
+    table,
+    records,
+    cells: addUp(byKey),
+    notCells,
+    ...(unadopted === undefined ? {} : { unadopted }),
+  });
 }
 
 function addUp(entries: readonly (readonly [string, number])[]): Readonly<Record<string, number>> {

@@ -98,7 +98,8 @@ async function readPage({ environment, records }: ChunkContext, place: ChunkPlac
 
 /** What is committed at once: a page, or a part of one. */
 interface Piece {
-  readonly swaps: readonly RecordSwap[];
+  /** Records that change. */
+  readonly work: readonly (RecordWork & { readonly swap: RecordSwap })[];
   readonly quarantine: readonly RefusedCell[];
 }
 
@@ -168,28 +169,27 @@ class PageSweep {
     isLastTry: boolean,
   ): Promise<{ isSettled: boolean; lost: readonly string[]; deferred: number } | undefined> {
     const pieces: Piece[] = [
-      { swaps: work.flatMap(({ swap }) => swap ?? []), quarantine: work.flatMap(({ refused }) => refused) },
+      { work: work.filter(isSwap), quarantine: work.flatMap(({ refused }) => refused) },
     ];
     const lost: string[] = [];
     for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
-      const { swaps } = piece;
       const isLastPiece = pieces.length === 0;
       const counts = (swapped: readonly boolean[]): { more: Partial<SweepCounters>; isSettled: boolean } => {
         const missed = swapped.filter((done) => !done).length;
         const isSettled = isLastPiece && (isLastTry || lost.length + missed === 0);
         const deferred = isSettled ? lost.length + missed + this.#locked : 0;
-        const more = { ...countSwapped(swaps, swapped), conflicts: missed, deferred };
+        const more = { ...countSwapped(piece.work, swapped), conflicts: missed, deferred };
         // A page counts when the checkpoint moves past it: who resumes before that looks at all of it again.
         return { more: isSettled ? { ...found, ...more } : more, isSettled };
       };
       try {
-        const committed = await this.#commitPiece(piece, counts, isLastPiece && swaps.length === 0);
+        const committed = await this.#commitPiece(piece, counts, isLastPiece && piece.work.length === 0);
         if (committed === undefined) return undefined;
-        lost.push(...swaps.flatMap(({ key }, i) => (committed.swapped[i] ? [] : key)));
+        lost.push(...piece.work.flatMap(({ swap }, i) => (committed.swapped[i] ? [] : swap.key)));
         if (committed.isSettled) return { isSettled: true, lost: [], deferred: lost.length + this.#locked };
       } catch (error) {
-        if (!(error instanceof StoreBusyError) || swaps.length === 0) throw error;
-        if (swaps.length === 1) this.#locked++;
+        if (!(error instanceof StoreBusyError) || piece.work.length === 0) throw error;
+        if (piece.work.length === 1) this.#locked++;
         pieces.unshift(...halves(piece));
       }
     }
@@ -197,7 +197,7 @@ class PageSweep {
   }
 
   async #commitPiece(
-    { swaps, quarantine }: Piece,
+    { work, quarantine }: Piece,
     counts: (swapped: readonly boolean[]) => { more: Partial<SweepCounters>; isSettled: boolean },
     isOnlyJob: boolean,
   ): Promise<{ swapped: readonly boolean[]; isSettled: boolean } | undefined> {
@@ -213,7 +213,7 @@ class PageSweep {
       return offer;
     };
     let newest: JobWrite | undefined;
-    const chunk = { id: ledger.id, swaps, quarantine };
+    const chunk = { id: ledger.id, swaps: work.map(({ swap }) => swap), quarantine };
     const commit = async (): Promise<ChunkOutcome> => {
       try {
         return await records.commit(this.#definition.layout, ledger.isKept ? { ...chunk, job } : chunk);
@@ -245,16 +245,26 @@ async function storedOffer(ledger: Ledger): Promise<JobWrite | undefined> {
 }
 
 /** A piece in two; of a record that stays locked, nothing but what goes with it. */
-function halves({ swaps, quarantine }: Piece): Piece[] {
-  if (swaps.length <= 1) return [{ swaps: [], quarantine }];
-  const middle = Math.ceil(swaps.length / 2);
+function halves({ work, quarantine }: Piece): Piece[] {
+  if (work.length <= 1) return [{ work: [], quarantine }];
+  const middle = Math.ceil(work.length / 2);
   return [
-    { swaps: swaps.slice(0, middle), quarantine: [] },
-    { swaps: swaps.slice(middle), quarantine },
+    { work: work.slice(0, middle), quarantine: [] },
+    { work: work.slice(middle), quarantine },
   ];
 }
 
-function countSwapped(swaps: readonly RecordSwap[], swapped: readonly boolean[]): Partial<SweepCounters> {
-  const cells = swaps.flatMap((swap, i) => (swapped[i] ? swap.cells : []));
-  return { rewritten: cells.length, bytes: cells.reduce((sum, cell) => sum + cell.new.length, 0) };
+function isSwap(work: RecordWork): work is Piece['work'][number] {
+  return work.swap !== undefined;
+}
+
+function countSwapped(work: Piece['work'], swapped: readonly boolean[]): Partial<SweepCounters> {
+  const done = work.filter((_, i) => swapped[i]);
+  const cells = done.flatMap(({ swap }) => swap.cells);
+  return {
+    rewritten: cells.length,
+    adopted: done.reduce((sum, { adopted }) => sum + adopted, 0),
+    rebound: done.reduce((sum, { rebound }) => sum + rebound, 0),
+    bytes: cells.reduce((sum, cell) => sum + cell.new.length, 0),
+  };
 }

@@ -2,8 +2,12 @@
 export interface SweepCounters {
   /** Records looked at, over all passes. */
   readonly scanned: number;
-  /** Cells sealed anew. */
+  /** Cells sealed anew, adopted and rebound ones among them. */
   readonly rewritten: number;
+  /** Cells sealed in place of plaintext. */
+  readonly adopted: number;
+  /** Cells that opened in their former place only, sealed in their own. */
+  readonly rebound: number;
   /** Cells found under their active key in the first pass. */
   readonly current: number;
   /** Swaps lost to somebody who wrote, or held, the record at the same moment. */
@@ -19,6 +23,8 @@ export interface SweepCounters {
 export const NO_COUNTS: SweepCounters = Object.freeze({
   scanned: 0,
   rewritten: 0,
+  adopted: 0,
+  rebound: 0,
   current: 0,
   conflicts: 0,
   deferred: 0,

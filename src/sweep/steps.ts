@@ -6,6 +6,7 @@ import type { RandomSource } from '../ports/engine.js';
 
 /** Every step that touches a store, by name: where a test may fail, stop or kill a rotation or a census. */
 export const STEPS = [
+  'coverage',
   'keyring.refresh',
   'job.read',
   'job.write',

@@ -18,6 +18,8 @@ export type {
   CaseTable,
   OpenRecordStore,
   RecordStoreCasesOptions,
+  RecordStoreMember,
   RecordStoreSubject,
 } from './record-store/subject.js';
 export { recordStoreCases } from './record-store-cases.js';
+export { sqlExecutorCases } from './sql-executor-cases.js';

@@ -74,7 +74,18 @@ const WHOLE = spec({
   revision: 2,
   previous: payloadHash(bytesOf(payloadText(spec()))),
   slots: [{ ...rawSlot('sl_service'), label: 'front "office"' }, passphraseSlot('sl_person'), KMS_SLOT],
-  keys: [DATA, { ...INDEX, addedIn: 2 }],
+  keys: [
+    DATA,
+    { ...INDEX, addedIn: 2 },
+    key('retired', 'suspended', {
+      marks: {
+        compromisedAt: CREATED_AT,
+        emptySince: CREATED_AT,
+        destroyAfter: CREATED_AT,
+        destroyReason: 'none',
+      },
+    }),
+  ],
   pages: [pageOf('low', 0, PAGE), pageOf('high', 65_535, '[]')],
   change: { revision: 2, startedAt: CREATED_AT },
   policy: '{"maxStaleMs":60000,"cryptoperiodDays":90}',
@@ -389,7 +400,7 @@ const FULL = spec({
     KMS_SLOT,
     { ...rawSlot('sl_service'), label: 'front office' },
   ],
-  policy: '{"maxStaleMs":60000,"maxCellsPerKey":1000000,"cryptoperiodDays":90}',
+  policy: '{"maxStaleMs":60000,"maxCellsPerKey":1000000,"cryptoperiodDays":90,"holdMs":1000}',
   extensions: '{"0":[1,"two",null],"name":{"deep":[{"er":true}]}}',
 });
 
@@ -403,9 +414,13 @@ describe.each([
         INDEX,
         key('one', 'pre-active', { tenant: 'acme', addedIn: 2 }),
         key('two', 'active', { tenant: 7n }),
-        key('three', 'suspended', { tenant: Uint8Array.of(0, 255) }),
-        key('four', 'compromised'),
-        key('five', 'destroyed', { kind: 'index' }),
+        key('three', 'suspended', {
+          tenant: Uint8Array.of(0, 255),
+          marks: { compromisedAt: CREATED_AT, destroyAfter: CREATED_AT, destroyReason: 'none' },
+        }),
+        key('four', 'compromised', { marks: { compromisedAt: CREATED_AT, emptySince: CREATED_AT } }),
+        key('five', 'destroyed', { kind: 'index', marks: { destroyReason: 'none' } }),
+        key('six', 'deactivated', { marks: { emptySince: CREATED_AT } }),
       ],
     } satisfies DocumentSpec,
   ],
@@ -481,6 +496,7 @@ describe.each([
   );
   const anyName = fc.oneof(
     fc.constantFrom('__proto__', 'constructor', 'tenant', 'wrapped', 'salt', 'note', 'kind', '0', ''),
+    fc.constantFrom('compromisedAt', 'emptySince', 'destroyAfter', 'destroyReason'),
     fc.string(),
   );
   const crude = fc.record({
@@ -501,6 +517,10 @@ describe.each([
     wrappedSecret: ['', 'AA', 'A'.repeat(10_922), 'A'.repeat(10_924), 'AB'],
     createdAt: ['2026-02-30T00:00:00.000Z', '-000001-01-01T00:00:00.000Z', '2026-01-01'],
     addedIn: [0, 1, 2, 3, 1.5, null],
+    emptySince: ['2026-02-30T00:00:00.000Z', '-000001-01-01T00:00:00.000Z', '', null],
+    destroyAfter: ['2026-02-28T24:00:00.000Z', '+275760-09-13T00:00:00.000Z', 0],
+    compromisedAt: ['2026-01-01', true],
+    destroyReason: ['', 'x'.repeat(128), 'x'.repeat(129), 'a\nb', '\ud800'],
     name: ['page', '', 'p'.repeat(65)],
     from: [-1, 0, 1, 65_535, 65_536, '0'],
     startedAt: ['2026-01-01T00:00:00Z'],
@@ -509,6 +529,7 @@ describe.each([
     maxStaleMs: [999, 1000, 2_592_000_000, 2_592_000_001],
     maxCellsPerKey: [65_535, 65_536, 2 ** 48, 2 ** 48 + 1],
     cryptoperiodDays: [0, 1, 36_500, 36_501],
+    holdMs: [-1, 0, 31_536_000_000, 31_536_000_001],
     kdf: ['PBKDF2-HMAC-SHA-512', 'Argon2id'],
     id: ['sl_service', 'sl_service_2', 'sl_service_9', 'sl_other', '', '.'],
     keyringId: ['kr_vectors', 'kr_vector', ''],

@@ -6,19 +6,26 @@ import type { Bytes } from '../../src/bytes.js';
 import type { ContextPart } from '../../src/envelope/index.js';
 import { KeyringConflictError, StoreBusyError } from '../../src/errors.js';
 import {
+  type Census,
   type Keyring,
   activateKey,
   addKey,
   addTenants,
+  cancelDestruction,
   describeKeyring,
+  destroyKey,
   issueCensus,
   listKeys,
   listTenantKeys,
+  markCompromised,
+  noteCensus,
   openedOf,
   refreshKeyring,
   resumeKey,
+  scheduleDestruction,
   setPolicy,
   suspendKey,
+  withdrawKey,
 } from '../../src/keyring/index.js';
 import { PAGE_CACHE_ENTRIES } from '../../src/limits.js';
 import type { KeyringStore, StoredKeyring } from '../../src/ports/keyring-store.js';
@@ -215,8 +222,21 @@ type Act =
   | { readonly act: 'addTenants'; readonly tenants: readonly number[] }
   | { readonly act: 'renew'; readonly tenant: number }
   | { readonly act: 'activate' | 'suspend' | 'resume'; readonly key: number }
+  | { readonly act: 'end'; readonly how: keyof typeof ENDS; readonly key: number }
   | { readonly act: 'policy'; readonly days: number }
   | { readonly act: 'reopen' };
+
+/** What ends a key, and what takes that back; with a census that finds nothing. */
+const ENDS = {
+  note: (keyring, _keyId, census) => noteCensus(keyring, census),
+  compromise: (keyring, keyId) => markCompromised(keyring, keyId),
+  schedule: (keyring, keyId) => scheduleDestruction(keyring, keyId, { withoutDelay: true }),
+  cancel: (keyring, keyId) => cancelDestruction(keyring, keyId),
+  destroy: (keyring, keyId, census) => destroyKey(keyring, keyId, census),
+  withdraw: (keyring, keyId, census) => withdrawKey(keyring, keyId, census),
+} as const satisfies Readonly<
+  Record<string, (keyring: Keyring, keyId: string, census: Census) => Promise<unknown>>
+>;
 
 /** Existing tenants, new ones, types of their own, and nobody. */
 function tenantOf(i: number): ContextPart | undefined {
@@ -253,6 +273,11 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
     act: fc.constantFrom('activate' as const, 'suspend' as const, 'resume' as const),
     key: fc.oneof(fc.nat({ max: 4 }), fc.nat({ max: 400 })),
   }),
+  fc.record({
+    act: fc.constant('end' as const),
+    how: fc.constantFrom(...(Object.keys(ENDS) as (keyof typeof ENDS)[])),
+    key: fc.oneof(fc.nat({ max: 4 }), fc.nat({ max: 400 })),
+  }),
   fc.record({ act: fc.constant('policy' as const), days: fc.integer({ min: 0, max: 40_000 }) }),
   fc.constant({ act: 'reopen' as const }),
 );
@@ -267,6 +292,17 @@ const EACH: Act[] = [
   { act: 'addKey', kind: 'index', tenant: 1 },
   { act: 'activate', key: 0 },
   { act: 'reopen' },
+  { act: 'renew', tenant: 20 },
+  { act: 'end', how: 'note', key: 0 },
+  { act: 'end', how: 'compromise', key: 0 },
+  { act: 'suspend', key: 0 },
+  { act: 'end', how: 'destroy', key: 0 },
+  { act: 'end', how: 'schedule', key: 0 },
+  { act: 'end', how: 'cancel', key: 0 },
+  { act: 'end', how: 'schedule', key: 0 },
+  { act: 'end', how: 'destroy', key: 0 },
+  { act: 'addKey', kind: 'data', tenant: 20 },
+  { act: 'end', how: 'withdraw', key: 0 },
   { act: 'addTenants', tenants: [1, 2, 3, 4, 5, 6, 190] },
   { act: 'policy', days: 0 },
   { act: 'policy', days: 90 },
@@ -336,7 +372,9 @@ class Side {
       notCells: 0,
       behind: [],
     };
-    return codeOf(suspendKey(keyring, keyId, issueCensus(empty), { withoutHold: true }));
+    const census = issueCensus(empty);
+    if (given.act === 'end') return codeOf(ENDS[given.how](keyring, keyId, census));
+    return codeOf(suspendKey(keyring, keyId, census, { withoutHold: true }));
   }
 
   async #renew(i: number): Promise<unknown> {
@@ -372,7 +410,7 @@ describe('whatever is done, in whatever order', () => {
         }
         for (const act of given) {
           const outcome = await one.act(act);
-          seen.add(`${act.act} ${outcome}`);
+          seen.add(`${act.act === 'end' ? act.how : act.act} ${outcome}`);
           expect(outcome).toEqual(await other.act(act));
           expect(one.keyring.revision).toBe(other.keyring.revision);
         }
@@ -400,6 +438,8 @@ describe('whatever is done, in whatever order', () => {
       'suspend success',
       'suspend key-state',
       'policy keyring-limit',
+      ...Object.keys(ENDS).map((how) => `${how} success`),
+      'destroy key-state',
     ])
       expect(seen).toContain(act);
   }, 120_000);

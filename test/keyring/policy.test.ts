@@ -28,6 +28,7 @@ const BOUNDS = {
   maxStaleMs: [1_000, 2_592_000_000],
   maxCellsPerKey: [65_536, 2 ** 48],
   cryptoperiodDays: [1, 36_500],
+  holdMs: [0, 31_536_000_000],
 } as const;
 type Rule = keyof typeof BOUNDS;
 const RULES = Object.keys(BOUNDS) as Rule[];
@@ -84,7 +85,7 @@ describe('setPolicy', () => {
       for (const value of [
         least - 1,
         most + 1,
-        0,
+        ...(least > 0 ? [0] : []),
         -1,
         least + 0.5,
         Number.NaN,

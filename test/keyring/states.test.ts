@@ -9,18 +9,24 @@ import {
   type Keyring,
   activateKey,
   addKey,
+  cancelDestruction,
   decryptCell,
+  destroyKey,
   encryptRecord,
   listKeys,
+  markCompromised,
+  noteCensus,
   refreshKeyring,
   resumeKey,
+  scheduleDestruction,
   schema,
   suspendKey,
   table,
   text,
   uuid,
+  withdrawKey,
 } from '../../src/index.js';
-import { openKeyringIn } from '../../src/keyring/index.js';
+import { issueCensus, openKeyringIn } from '../../src/keyring/index.js';
 import { census } from '../../src/rotation/index.js';
 import { type MemoryRecords, memoryKeyring, memoryRecords } from '../../src/store/memory.js';
 import { readDocument } from '../oracle/keyring-document.js';
@@ -56,6 +62,10 @@ interface ModelKey {
   readonly kind: 'data' | 'index';
   readonly tenant: Tenant;
   state: KeyState;
+  compromised: boolean;
+  empty: boolean;
+  scheduled: boolean;
+  reason: string | undefined;
 }
 
 interface Model {
@@ -75,7 +85,57 @@ const STARTS = {
   activate: ['pre-active', 'deactivated'],
   suspend: ['deactivated', 'compromised'],
   resume: ['suspended'],
+  compromise: ['deactivated', 'suspended', 'compromised'],
+  schedule: ['suspended'],
+  cancel: ['suspended'],
+  destroy: ['suspended'],
+  withdraw: ['pre-active'],
 } as const satisfies Readonly<Record<string, readonly KeyState[]>>;
+type ActName = keyof typeof STARTS;
+
+/** Of these a census says nothing about index keys. */
+const COUNTED: readonly ActName[] = ['suspend', 'destroy', 'withdraw'];
+const REASON = 'customer left';
+
+const ACTS: Readonly<Record<ActName, (keyring: Keyring, keyId: string) => Promise<unknown>>> = {
+  activate: activateKey,
+  suspend: async (keyring, keyId) => suspendKey(keyring, keyId, await count(keyring), { withoutHold: true }),
+  resume: resumeKey,
+  compromise: markCompromised,
+  schedule: (keyring, keyId) => scheduleDestruction(keyring, keyId, { withoutDelay: true, reason: REASON }),
+  cancel: cancelDestruction,
+  destroy: async (keyring, keyId) => destroyKey(keyring, keyId, await count(keyring)),
+  withdraw: async (keyring, keyId) => withdrawKey(keyring, keyId, await count(keyring)),
+};
+
+/** What each makes of a key that it takes: whether the document changes. */
+const EFFECTS: Readonly<Record<ActName, (key: ModelKey) => boolean>> = {
+  activate: (key) => become(key, { state: 'active', empty: false }),
+  suspend: (key) => become(key, { state: 'suspended' }),
+  resume: (key) =>
+    become(key, {
+      state: key.compromised ? 'compromised' : 'deactivated',
+      ...{ empty: false, scheduled: false, reason: undefined },
+    }),
+  compromise: (key) =>
+    !key.compromised &&
+    become(key, { state: key.state === 'suspended' ? 'suspended' : 'compromised', compromised: true }),
+  schedule: (key) => become(key, { scheduled: true, reason: REASON }),
+  cancel: (key) => key.scheduled && become(key, { scheduled: false, reason: undefined }),
+  destroy: (key) => become(key, { state: 'destroyed', empty: false, scheduled: false }),
+  withdraw: (key) => become(key, { state: 'destroyed' }),
+};
+
+function become(key: ModelKey, next: Partial<ModelKey>): boolean {
+  Object.assign(key, next);
+  return true;
+}
+
+function isTaken(act: ActName, { state, kind, scheduled }: ModelKey): boolean {
+  if (COUNTED.includes(act) && kind === 'index') return false;
+  if (act === 'destroy' && !scheduled) return false;
+  return (STARTS[act] as readonly KeyState[]).includes(state);
+}
 
 const roleOf = ({ kind, tenant }: ModelKey): string =>
   `${kind} ${typeof tenant} ${typeof tenant === 'object' ? [...tenant] : tenant}`;
@@ -93,11 +153,31 @@ async function assertAlike(model: Model, { known, keyring, watcher }: Real): Pro
     const seen = view.map(({ keyId, kind, tenant, state }) => ({ keyId, kind, tenant, state }));
     expect(seen).toEqual(expected);
   }
+  const said = model.keys.map(({ compromised, empty, scheduled, reason }) => [
+    ...[compromised, empty, scheduled],
+    reason,
+  ]);
+  const oracles = outcome.document.keys.map(({ marks }) => marks);
+  for (const view of [listKeys(keyring), listKeys(watcher), oracles]) {
+    const seen = view.map(({ compromisedAt, emptySince, destroyAfter, destroyReason }) => [
+      ...[compromisedAt, emptySince, destroyAfter].map((at) => at !== undefined),
+      destroyReason,
+    ]);
+    expect(seen).toEqual(said);
+  }
   expect([keyring.revision, watcher.revision, revision]).toEqual(Array(3).fill(model.revision));
   const active = model.keys.filter(({ state }) => state === 'active').map(roleOf);
   expect(new Set(active).size).toBe(active.length);
   for (const kind of ['data', 'index']) expect(active).toContain(`${kind} undefined undefined`);
 }
+
+const NEW = {
+  state: 'pre-active',
+  compromised: false,
+  empty: false,
+  scheduled: false,
+  reason: undefined,
+} as const satisfies Partial<ModelKey>;
 
 class Add implements Command {
   readonly #kind: 'data' | 'index';
@@ -110,7 +190,7 @@ class Add implements Command {
   async run(model: Model, real: Real): Promise<void> {
     const [kind, tenant] = [this.#kind, this.#tenant];
     const keyId = await addKey(real.keyring, { kind, ...(tenant !== undefined && { tenant }) });
-    model.keys.push({ keyId, kind, tenant, state: 'pre-active' });
+    model.keys.push({ keyId, kind, tenant, ...NEW });
     model.revision++;
     await assertAlike(model, real);
   }
@@ -118,9 +198,9 @@ class Add implements Command {
 }
 
 class Act implements Command {
-  readonly #act: keyof typeof STARTS;
+  readonly #act: ActName;
   readonly #place: number;
-  constructor(act: keyof typeof STARTS, place: number) {
+  constructor(act: ActName, place: number) {
     this.#act = act;
     this.#place = place;
   }
@@ -128,32 +208,57 @@ class Act implements Command {
   async run(model: Model, real: Real): Promise<void> {
     const chosen = model.keys[this.#place % model.keys.length] as ModelKey;
     const { keyId, state } = chosen;
-    const acting = {
-      activate: () => activateKey(real.keyring, keyId),
-      suspend: async () => suspendKey(real.keyring, keyId, await count(real.keyring), { withoutHold: true }),
-      resume: () => resumeKey(real.keyring, keyId),
-    }[this.#act];
-    const isAllowed =
-      (STARTS[this.#act] as readonly KeyState[]).includes(state) &&
-      !(this.#act === 'suspend' && chosen.kind === 'index');
-    if (!isAllowed) {
+    const acting = () => ACTS[this.#act](real.keyring, keyId);
+    if (!isTaken(this.#act, chosen)) {
       const error: unknown = await acting().catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(KeyStateError);
       expect(error).toMatchObject({ keyId, state });
     } else {
       await acting();
-      model.revision++;
       if (this.#act === 'activate') {
         const before = model.keys.find((key) => key.state === 'active' && roleOf(key) === roleOf(chosen));
         if (before) before.state = 'deactivated';
       }
-      chosen.state = ({ activate: 'active', suspend: 'suspended', resume: 'deactivated' } as const)[
-        this.#act
-      ];
+      if (EFFECTS[this.#act](chosen)) model.revision++;
     }
     await assertAlike(model, real);
   }
   toString = (): string => `${this.#act}(${this.#place})`;
+}
+
+/** Marks what a census finds empty, but for one key that it finds a cell under. */
+class Note implements Command {
+  readonly #place: number;
+  constructor(place: number) {
+    this.#place = place;
+  }
+  check = (): boolean => true;
+  async run(model: Model, real: Real): Promise<void> {
+    const full = model.keys[this.#place % model.keys.length] as ModelKey;
+    const { id: keyringId, revision } = real.keyring;
+    const { clock } = real.known.environment;
+    const cells = full.kind === 'data' ? { [full.keyId]: 1 } : {};
+    const countedAt = new Date(clock.wallMs());
+    const none = { tables: [], records: 0, notCells: 0, behind: [] };
+    const marked = await noteCensus(
+      real.keyring,
+      issueCensus({ keyringId, revision, countedAt, cells, ...none }),
+    );
+    let isNew = false;
+    for (const key of model.keys) {
+      const isRetired = key.state === 'deactivated' || key.state === 'compromised';
+      const empty = key !== full && (key.empty || (key.kind === 'data' && isRetired));
+      if (key.kind !== 'data' || key.empty === empty) continue;
+      key.empty = empty;
+      isNew = true;
+    }
+    if (isNew) model.revision++;
+    expect(marked.map(({ keyId }) => keyId)).toEqual(
+      model.keys.filter(({ empty }) => empty).map(({ keyId }) => keyId),
+    );
+    await assertAlike(model, real);
+  }
+  toString = (): string => `note(${this.#place})`;
 }
 
 class Reopen implements Command {
@@ -169,13 +274,8 @@ class ActOnNothing implements Command {
   check = (): boolean => true;
   async run(model: Model, real: Real): Promise<void> {
     const keyId = 'a'.repeat(26);
-    const counted = await count(real.keyring);
-    for (const acting of [
-      () => activateKey(real.keyring, keyId),
-      () => suspendKey(real.keyring, keyId, counted, { withoutHold: true }),
-      () => resumeKey(real.keyring, keyId),
-    ]) {
-      expect(await codeOf(acting)).toBe('unknown-key');
+    for (const acting of Object.values(ACTS)) {
+      expect(await codeOf(acting(real.keyring, keyId))).toBe('unknown-key');
     }
     await assertAlike(model, real);
   }
@@ -192,7 +292,9 @@ describe('the states of keys', () => {
         place.map((at) => new Act('activate', at)),
         place.map((at) => new Act('activate', at)),
         place.map((at) => new Act('suspend', at)),
-        place.map((at) => new Act('resume', at)),
+        fc.tuple(fc.constantFrom(...(Object.keys(STARTS) as ActName[])), place).map((of) => new Act(...of)),
+        fc.tuple(fc.constantFrom(...(Object.keys(STARTS) as ActName[])), place).map((of) => new Act(...of)),
+        place.map((at) => new Note(at)),
         fc.constant(new Reopen()),
         fc.constant(new ActOnNothing()),
       ],
@@ -206,6 +308,7 @@ describe('the states of keys', () => {
             keyId,
             kind,
             tenant: of,
+            ...NEW,
             state,
           }));
           const real: Real = { known, keyring: known.keyring, watcher: await reopened(known) };
@@ -239,20 +342,24 @@ describe('the states of keys', () => {
   }
 
   it.each(STATES)('from %s lead where SP 800-57 lets them, and nowhere else', async (state) => {
-    for (const [act, starts] of Object.entries(STARTS)) {
+    const after: Readonly<Record<ActName, KeyState>> = {
+      activate: 'active',
+      suspend: 'suspended',
+      resume: 'deactivated',
+      compromise: state === 'suspended' ? 'suspended' : 'compromised',
+      schedule: 'suspended',
+      cancel: 'suspended',
+      destroy: 'destroyed',
+      withdraw: 'destroyed',
+    };
+    for (const act of Object.keys(STARTS) as ActName[]) {
       const { keyring, keyId } = await withKeyIn(state);
-      const counted = await count(keyring);
-      const outcome = await codeOf(
-        {
-          activate: () => activateKey(keyring, keyId),
-          suspend: () => suspendKey(keyring, keyId, counted, { withoutHold: true }),
-          resume: () => resumeKey(keyring, keyId),
-        }[act] ?? (() => undefined),
-      );
-      const isAllowed = (starts as readonly KeyState[]).includes(state);
-      expect(outcome).toBe(isAllowed ? 'success' : 'key-state');
-      const next = { activate: 'active', suspend: 'suspended', resume: 'deactivated' }[act];
-      expect(stateOf(keyring, keyId)).toBe(isAllowed ? next : state);
+      if (act === 'destroy' && state === 'suspended')
+        await scheduleDestruction(keyring, keyId, { withoutDelay: true });
+      const outcome = await codeOf(ACTS[act](keyring, keyId));
+      const isAllowed = (STARTS[act] as readonly KeyState[]).includes(state);
+      expect([act, outcome]).toEqual([act, isAllowed ? 'success' : 'key-state']);
+      expect(stateOf(keyring, keyId)).toBe(isAllowed ? after[act] : state);
     }
   });
 

@@ -107,19 +107,21 @@ export interface ConsumerOptions {
   readonly type?: 'module' | 'commonjs';
   /** Packages of the repository's node_modules that it has too. Default: none. */
   readonly has?: readonly string[];
+  /** Where these are, if not there. */
+  readonly modules?: string;
 }
 
 const consumers: string[] = [];
 
 /** A user's project, in a folder of its own outside the repository: {@link removeConsumers} takes it away again. */
 export function consumer({ project }: Packed, options: ConsumerOptions): string {
-  const { files, type = 'module', has = [] } = options;
+  const { files, type = 'module', has = [], modules = join(ROOT, 'node_modules') } = options;
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'cellseal-consumer-'));
   consumers.push(folder);
   cpSync(join(project, 'node_modules/cellseal'), join(folder, 'node_modules/cellseal'), { recursive: true });
   for (const name of has) {
     mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), 'junction');
+    symlinkSync(join(modules, name), join(folder, 'node_modules', name), 'junction');
   }
   const manifest = `${JSON.stringify({ name: 'consumer', private: true, type })}\n`;
   for (const [path, text] of Object.entries({ 'package.json': manifest, ...files })) {

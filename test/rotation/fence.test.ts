@@ -90,7 +90,9 @@ describe.each(DIALECTS)('a fence written for %s', (dialect) => {
     await activateKey(keyring, next);
     expect(tagsIn((await write(everything, keyring, { alsoAllow: [next] })).up).size).toBe(1);
     expect(tagsIn((await write(everything, keyring, { alsoAllow: [old] })).up).size).toBe(2);
-    await suspendKey(keyring, old, await census(everything, { keyring, records: memoryRecords() }));
+    await suspendKey(keyring, old, await census(everything, { keyring, records: memoryRecords() }), {
+      withoutHold: true,
+    });
     await expect(write(everything, keyring, { alsoAllow: [old] })).rejects.toThrow(KeyStateError);
     await expect(write(everything, keyring, { alsoAllow: ['a'.repeat(26)] })).rejects.toThrow(
       UnknownKeyError,
@@ -226,7 +228,7 @@ describe.each(DIALECTS)('a fence written for %s', (dialect) => {
 
 /** The same table while its plaintext becomes cells in place. */
 function adopting(definition: typeof people): typeof people {
-  const cells = definition.layout.cells.map((cell) => ({ ...cell, adopting: 'in-place' }));
+  const cells = definition.layout.cells.map((cell) => ({ ...cell, adopting: 'in-place' as const }));
   return { ...definition, layout: { ...definition.layout, cells } };
 }
 

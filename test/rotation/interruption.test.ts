@@ -39,6 +39,7 @@ describe('a rotation that is stopped at a moment, and called again', () => {
     expect([...steps].sort()).toEqual([
       'chunk.commit',
       'chunk.rewrite',
+      'coverage',
       'estimate',
       'job.read',
       'job.write',

@@ -267,6 +267,21 @@ describe('a pause', () => {
     }
   });
 
+  it('while a rotation begins is met by it, and is no takeover', async () => {
+    const world = await newWorld(6);
+    await newKey(world);
+    for await (const { done } of rotate(everything, { ...world, chunkRecords: 3 })) if (done > 0) break;
+    let isPaused = false;
+    const observer = {
+      async before(step: string) {
+        if (step !== 'job.write' || isPaused) return;
+        isPaused = true;
+        await pauseRotation(world);
+      },
+    };
+    expect((await rotateAll(world, { observer })).map(({ state }) => state)).toEqual(['paused', 'paused']);
+  });
+
   it('survives that another key is made active', async () => {
     const world = await newWorld(6);
     await newKey(world);

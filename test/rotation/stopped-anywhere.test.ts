@@ -97,6 +97,7 @@ describe.each(PLACES)('a rotation over $name', (place) => {
       reached.add(`${stoppedAt.side} ${stoppedAt.step}`);
     }
     const steps: StepName[] = [
+      'coverage',
       'keyring.refresh',
       'job.read',
       'job.write',

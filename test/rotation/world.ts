@@ -37,7 +37,7 @@ import { sqliteRecords } from '../../src/store/sqlite.js';
 import type { CaseColumn, CaseRow, CaseTable } from '../../src/testing/conformance.js';
 import { syncEngine } from '../cells/sync-engine.js';
 import { type SettableStore, settableStore } from '../keyring/support.js';
-import { DRIVERS } from '../stores/sqlite-drivers.js';
+import { DRIVERS, type Driver } from '../stores/sqlite-drivers.js';
 import { type Application, applicationOf, createTable } from '../stores/subjects.js';
 
 export const people = table('people', {
@@ -83,13 +83,12 @@ export const memory: Place = {
   },
 };
 
-export const sqlite: Place = {
-  name: 'sqliteRecords',
+export const sqliteOver = (driver: Driver, name = `sqliteRecords over ${driver.name}`): Place => ({
+  name,
   make(tables) {
-    const [driver] = DRIVERS;
     const folder = mkdtempSync(join(tmpdir(), 'cellseal-rotation-'));
     const connect = () => {
-      const connection = (driver as (typeof DRIVERS)[number]).open(join(folder, 'records.db'));
+      const connection = driver.open(join(folder, 'records.db'));
       connection.exec('PRAGMA journal_mode = WAL');
       connection.exec('PRAGMA synchronous = OFF'); // nobody pulls the plug here
       return connection;
@@ -110,7 +109,9 @@ export const sqlite: Place = {
       },
     };
   },
-};
+});
+
+export const sqlite = sqliteOver(DRIVERS[0] as Driver, 'sqliteRecords');
 
 export const PLACES: readonly Place[] = [memory, sqlite];
 
@@ -123,7 +124,14 @@ export function caseTableOf(definition: Table): CaseTable {
     ...cells.map(({ attribute, column, form }): CaseColumn => {
       return { name: attribute, column, type: form === 'text' ? 'text' : 'bytes', isKey: false };
     }),
+    ...cells.flatMap(({ adopting }): CaseColumn[] =>
+      typeof adopting === 'object' ? [{ ...adopting, type: 'text', isKey: false }] : [],
+    ),
   ];
+  const former = (definition.layout.formerKey ?? []).filter(
+    ({ column }) => !columns.some((known) => known.column === column),
+  );
+  columns.push(...former.map((part) => ({ ...part, isKey: false })));
   return { definition, columns };
 }
 

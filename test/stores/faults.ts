@@ -1,12 +1,15 @@
 import type {
   CellAddress,
   Chunk,
+  FoundCells,
   JobWrite,
   QuarantineEntry,
   RecordStore,
   RecordSwap,
   RefusedCell,
+  StoreDescription,
   StoredRecord,
+  TableDescription,
   TableLayout,
 } from '../../src/rotation/index.js';
 import type { MemoryRecords } from '../../src/store/memory.js';
@@ -1000,10 +1003,133 @@ export const FAULTS: readonly Fault[] = [
     caughtBy: 'an estimate that was counted is the number of records',
     plant: () => ({ estimate: () => ({ records: 0, source: 'count' }) }),
   },
+  ...[
+    described(
+      'leaves out columns that the layout does not name',
+      'has the columns of each layout',
+      (one) => ({
+        columns: one.columns.filter(({ name }) => name !== 'note'),
+      }),
+    ),
+    described('describes no key', 'has the primary key', () => ({ keys: [] })),
+    described('describes every key as one that may be null', 'has the primary key', (one) => ({
+      keys: one.keys.map((key) => ({ ...key, mayBeNull: true })),
+    })),
+    described('describes columns as narrow', 'of any length', (one) => ({
+      columns: one.columns.map((column) => ({ ...column, maxCharacters: 255 })),
+    })),
+    described('describes columns as computed', 'nobody else writes them', (one) => ({
+      columns: one.columns.map((column) => ({ ...column, isRewritten: true })),
+    })),
+    described('takes a table for a view', 'has the columns of each layout', () => ({ kind: 'view' })),
+  ],
+  {
+    name: 'describes other tables that nobody asked for',
+    caughtBy: 'has the other tables only where they are wanted',
+    plant: (sound) => ({ describe: (layouts) => sound.describe?.(layouts, { withOthers: true }) as never }),
+  },
+  {
+    name: 'describes no other tables',
+    caughtBy: 'has the other tables only where they are wanted',
+    plant: (sound) => ({ describe: (layouts) => sound.describe?.(layouts) as never }),
+  },
+  {
+    name: 'has no `findCells`, though it is promised',
+    caughtBy: 'has, beside what every store has',
+    plant: () => ({ findCells: undefined as never }),
+  },
+  {
+    name: 'looks at the beginning of a table only',
+    caughtBy: 'of a long table both ends are looked at',
+    plant: (sound) => ({
+      async findCells(places, { maxRecords } = {}) {
+        const all = (await sound.findCells?.(places)) ?? [];
+        return maxRecords === 10 ? all.map((one) => ({ ...one, notCells: 8 })) : all;
+      },
+    }),
+  },
+  found('counts records twice where the ends meet', 'each record once', (one) => ({
+    notCells: 2 * one.notCells,
+  })),
+  found('finds cells of one form only', 'cells are found in any column', (one) => ({
+    tags: { ...one.tags, binary: {} },
+  })),
+  found('leaves out what is no cell', 'everything else is counted', () => ({ notCells: 0 })),
+  {
+    name: 'gives back what is no cell',
+    caughtBy: 'what is found tells nothing of a plaintext',
+    plant: (sound) => ({
+      async findCells(places, options) {
+        const all = (await sound.findCells?.(places, options)) ?? [];
+        const { rows } = sound;
+        const held = rows({ layout: { name: String(places[0]?.path[0]), from: [], key: [], cells: [] } });
+        return all.map((one) => ({ ...one, held }));
+      },
+    }),
+  },
   {
     name: 'says that it cannot compare and swap',
     caughtBy: 'a store says what it can do',
     plant: (sound) => ({ abilities: { ...sound.abilities, compareAndSwap: false } }),
+  },
+  {
+    name: 'swaps without a look at the plaintext that the cell was made of',
+    caughtBy: 'only looks like the one that was read',
+    plant: (sound) => ({
+      commit: (layout, chunk) =>
+        sound.commit(layout, {
+          ...chunk,
+          swaps: chunk.swaps.map(({ key, cells }) => ({
+            key,
+            cells: cells.map(({ plaintext: _, ...swap }) => swap),
+          })),
+        }),
+    }),
+  },
+  {
+    name: 'writes over a cell where there was none when it was read',
+    caughtBy: 'what was null is not any more',
+    plant: (sound) => ({
+      async commit(layout, chunk) {
+        const swaps: RecordSwap[] = [];
+        for (const { key, cells } of chunk.swaps) {
+          const [record] = await sound.reread(layout, [key]);
+          const stored = record?.cells as (string | null)[];
+          swaps.push({
+            key,
+            cells: cells.map((swap) => ({ ...swap, old: swap.old ?? stored[swap.cell] ?? null })),
+          });
+        }
+        return sound.commit(layout, { ...chunk, swaps });
+      },
+    }),
+  },
+  {
+    name: 'hands over nothing of a plaintext',
+    caughtBy: 'plaintext that is adopted is read to the letter',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, records: page.records.map(({ plaintexts: _, ...record }) => record) };
+      },
+    }),
+  },
+  {
+    name: 'does not count what is not adopted',
+    caughtBy: 'beside a null as unadopted',
+    plant: (sound) => ({
+      census: async (layouts) => (await sound.census(layouts)).map(({ unadopted: _, ...count }) => count),
+    }),
+  },
+  {
+    name: 'hands over the present id for the former one',
+    caughtBy: 'a former record id is read',
+    plant: (sound) => ({
+      async page(layout, request) {
+        const page = await sound.page(layout, request);
+        return { ...page, records: page.records.map((record) => ({ ...record, formerId: record.id })) };
+      },
+    }),
   },
 ];
 
@@ -1016,6 +1142,35 @@ function withJob(
 }
 
 const opened = (cell: RefusedCell): QuarantineEntry => ({ ...cell, disposition: 'open' });
+/** Describes each table with something else in it. */
+function described(
+  name: string,
+  caughtBy: string,
+  change: (table: TableDescription) => Partial<TableDescription>,
+): Fault {
+  return {
+    name,
+    caughtBy,
+    plant: (sound) => ({
+      async describe(layouts, options) {
+        const description = (await sound.describe?.(layouts, options)) as StoreDescription;
+        return { ...description, tables: description.tables.map((one) => one && { ...one, ...change(one) }) };
+      },
+    }),
+  };
+}
+
+/** Finds something else in each column. */
+function found(name: string, caughtBy: string, change: (one: FoundCells) => Partial<FoundCells>): Fault {
+  return {
+    name,
+    caughtBy,
+    plant: (sound) => ({
+      findCells: async (places, options) =>
+        ((await sound.findCells?.(places, options)) ?? []).map((one) => ({ ...one, ...change(one) })),
+    }),
+  };
+}
 
 /** For each swap, whether what it expects is not there. */
 async function losing(sound: MemoryRecords, layout: TableLayout, swaps: Chunk['swaps']): Promise<boolean[]> {

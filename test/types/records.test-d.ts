@@ -73,6 +73,29 @@ holds<Equal<ValueOf<Customers['encrypt']['born']>, string>>();
 holds<Equal<ValueOf<Customers['encrypt']['anything']>, JsonValue>>();
 holds<Equal<ValueOf<Customers['encrypt']['notes']>, Notes>>();
 
+const adopting = table('adopting', {
+  record: uuid('id'),
+  encrypt: { email: text({ adopting: true }), born: date({ adopting: { from: 'bornPlain' } }) },
+  rebinding: { record: integer('no'), columns: { email: 'mail' } },
+});
+
+export async function whatIsAdoptedIsOfTheDeclaredType(row: {
+  id: string;
+  no: number;
+  email: string;
+  born: string | null;
+  bornPlain: Date;
+}) {
+  const found = await decryptRecord(adopting, row, keyring);
+  holds<
+    Equal<Flat<typeof found>, { id: string; no: number; email: string; born: string | null; bornPlain: Date }>
+  >();
+  const { email } = await encryptRecord(adopting, { id: 'u', email: 'a' }, keyring);
+  holds<Equal<typeof email, Cell>>();
+  // @ts-expect-error rebinding names attributes that are there
+  table('t', { record: uuid('id'), encrypt: { email: text() }, rebinding: { columns: { mail: 'email' } } });
+}
+
 // ── Encryption ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export async function cellsTakeThePlaceOfValues() {

@@ -10,6 +10,7 @@ interface Count {
   records: number;
   readonly tags: Record<string, number>;
   notCells: number;
+  unadopted?: number;
 }
 
 /**
@@ -21,13 +22,18 @@ export async function countTables(
   dialect: Dialect,
   tables: readonly PlacedLayout[],
 ): Promise<readonly TableCount[]> {
-  const selects = tables.flatMap(({ table, cells }, place) => [
+  const selects = tables.flatMap(({ table, cells, sources }, place) => [
     `SELECT ${place} AS place, 0 AS form, NULL AS tag, COUNT(*) AS cells FROM ${table} t`,
     ...cells.map((cell) => {
       const column = `t.${dialect.quote(cell.column.column)}`;
       const form = cell.column.form === 'text' ? 1 : 2;
       // Grouped in a subquery: MySQL would take the alias for a column of the table's own.
       return `SELECT ${place}, ${form}, g.tag, COUNT(*) FROM (SELECT ${dialect.selectTag(column, cell)} AS tag FROM ${table} t WHERE ${column} IS NOT NULL) g GROUP BY g.tag`;
+    }),
+    ...cells.flatMap(({ column }, i) => {
+      const source = sources[i];
+      if (!source) return [];
+      return `SELECT ${place}, 3, NULL, COUNT(*) FROM ${table} t WHERE t.${dialect.quote(source.name)} IS NOT NULL AND t.${dialect.quote(column.column)} IS NULL`;
     }),
   ]);
   if (selects.length === 0) return [];
@@ -41,8 +47,9 @@ export async function countTables(
     const count = counts[Number(row['place'])];
     if (!count) continue;
     const [form, cells] = [Number(row['form']), Number(row['cells'])];
-    const tag = form === 0 ? undefined : spellTag(form, row['tag']);
+    const tag = form === 0 || form === 3 ? undefined : spellTag(form, row['tag']);
     if (form === 0) count.records = cells;
+    else if (form === 3) count.unadopted = (count.unadopted ?? 0) + cells;
     else if (tag === undefined) count.notCells += cells;
     else count.tags[tag] = (count.tags[tag] ?? 0) + cells;
   }

@@ -1,22 +1,15 @@
 import type { CellColumn, KeyColumn } from '../../ports/record-store.js';
+import type { Catalog } from './catalog.js';
+import type { DeclaredColumn } from './declared-column.js';
 import type { SqlQueries, SqlValue } from './executor.js';
+
+export type { DeclaredColumn } from './declared-column.js';
 
 /** How long a transaction of ours waits for somebody's lock; records that are locked it does not wait for at all. */
 export const LOCK_WAIT_SECONDS = 5;
 
 export const UNCOMMITTED_UNFIT =
   'The session reads what others have not committed (READ UNCOMMITTED): a census would count what may be undone. Give this connection another isolation level.';
-
-/** A column as the database declares it. */
-export interface DeclaredColumn {
-  readonly name: string;
-  /** In the dialect's own words, in lower case. */
-  readonly type: string;
-  readonly charset?: string | undefined;
-  readonly collation?: string | undefined;
-  /** The database sets it anew with every update, unless it is told not to. */
-  readonly isTouched?: boolean | undefined;
-}
 
 /** A column of a layout, and how the database declares it. */
 export interface Placed<C extends KeyColumn | CellColumn> {
@@ -44,6 +37,8 @@ export interface BulkUpdate {
 
 /** What differs between databases: one object each. Everything else is written once, over this. */
 export interface Dialect {
+  /** What the database says of its own tables. */
+  readonly catalog: Catalog;
   /** An identifier, quoted. */
   quote(identifier: string): string;
   /** The notation of the parameter at this place, from 1. */
@@ -74,6 +69,17 @@ export interface Dialect {
   cellValue(text: string, cell: Placed<CellColumn>): string;
   /** Whether a cell is, to the byte, what a text expression gives. */
   isSameCell(sql: string, text: string, cell: Placed<CellColumn>): string;
+  /**
+   * A plaintext to select: bytes as they are, everything else as a text that depends on no setting of a session;
+   * instants in ISO 8601, in UTC where the column knows time zones.
+   */
+  selectPlaintext(sql: string, declared: DeclaredColumn): string;
+  /** Whether a column holds bytes, which travel as such. */
+  isBinary(declared: DeclaredColumn): boolean;
+  /** Whether a text that {@link selectPlaintext} gives is, to the byte, what a text expression gives. */
+  isSamePlaintext(plaintext: string, text: string): string;
+  /** Bytes out of an expression that gives them in hexadecimal. */
+  bytesOf(text: string): string;
   /** The key tag of what has the shape of a cell: its text, or its bytes in hexadecimal; null for everything else. */
   selectTag(sql: string, cell: Placed<CellColumn>): string;
 

@@ -7,6 +7,7 @@ import {
   SHORTEST_CELL_BYTES,
   SHORTEST_CELL_CHARACTERS,
 } from '../../key-tag.js';
+import { NO_PLAINTEXT, NO_PLAINTEXT_HEX } from '../../plaintext.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import {
   type DeclaredColumn,
@@ -16,6 +17,8 @@ import {
   type Placed,
   UNCOMMITTED_UNFIT,
 } from './dialect.js';
+import { isDriverError } from './driver-error.js';
+import { MYSQL_CATALOG } from './mysql-catalog.js';
 
 const TEXT_TYPES = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
 const BINARY_TYPES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'];
@@ -41,6 +44,7 @@ const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 
 /** MariaDB 10.6 and MySQL 8.0, and later: JSON_TABLE, window functions and SKIP LOCKED. */
 export const MYSQL: Dialect = {
+  catalog: MYSQL_CATALOG,
   quote: quoted,
   parameter: () => '?',
 
@@ -107,8 +111,8 @@ export const MYSQL: Dialect = {
 
   selectCell: (sql, cell) =>
     isText(cell)
-      ? `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_CHARACTERS} THEN ${sql} ELSE '' END`
-      : `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_BYTES} THEN ${sql} ELSE X'' END`,
+      ? `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_CHARACTERS} THEN ${sql} ELSE '${cell.column.adopting === 'in-place' ? NO_PLAINTEXT : ''}' END`
+      : `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_BYTES} THEN ${sql} ELSE X'${cell.column.adopting === 'in-place' ? NO_PLAINTEXT_HEX : ''}' END`,
   byteLength: (sql) => `LENGTH(${sql})`,
   cellValue: (text, cell) => (isText(cell) ? text : `UNHEX(${text})`),
   // Bytes decide: under a collation without letter case another cell would look the same.
@@ -120,6 +124,18 @@ export const MYSQL: Dialect = {
     isText(cell)
       ? `CASE WHEN LENGTH(${sql}) >= ${SHORTEST_CELL_CHARACTERS} AND CAST(LEFT(${sql}, ${KEY_TAG_CHARACTERS}) AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin REGEXP '${TEXT_CELL}' THEN LEFT(${sql}, ${KEY_TAG_CHARACTERS}) COLLATE ${cell.declared.charset}_bin END`
       : `CASE WHEN LENGTH(${sql}) >= ${SHORTEST_CELL_BYTES} AND LEFT(${sql}, 2) IN (X'0100', X'0101') THEN LOWER(HEX(LEFT(${sql}, ${KEY_TAG_BYTES}))) END`,
+
+  selectPlaintext(sql, declared) {
+    if (isBinary(declared)) {
+      return `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${sql}) <= ${LONGEST_CELL_CHARACTERS} THEN ${sql} ELSE X'${NO_PLAINTEXT_HEX}' END`;
+    }
+    const text = `CONVERT(${plaintextOf(sql, bare(declared.type))} USING utf8mb4)`;
+    return `CASE WHEN ${sql} IS NULL THEN NULL WHEN LENGTH(${text}) <= ${LONGEST_CELL_CHARACTERS} THEN ${text} ELSE '${NO_PLAINTEXT}' END`;
+  },
+  isBinary,
+  isSamePlaintext: (plaintext, text) =>
+    `CAST(${plaintext} AS BINARY) = CAST(${text} AS BINARY) AND LENGTH(${plaintext}) = LENGTH(${text})`,
+  bytesOf: (text) => `UNHEX(${text})`,
 
   jsonRows: (parameter, columns) =>
     `JSON_TABLE(${parameter}, '$[*]' COLUMNS (i INT PATH '$.i', ${columns.map((name) => `${name} LONGTEXT ${BYTE_WISE} PATH '$.${name}'`).join(', ')})) v`,
@@ -146,9 +162,9 @@ export const MYSQL: Dialect = {
   bytesValue: (parameter) => `UNHEX(${parameter})`,
   selectName: (sql) => `CONVERT(${sql} USING utf8mb4)`,
   // ER_NO_SUCH_TABLE
-  isTableMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1146,
+  isTableMissing: (error) => hasNumber(error, [1146]),
   // ER_BAD_FIELD_ERROR
-  isColumnMissing: (error) => Number((error as { errno?: unknown } | null)?.errno) === 1054,
+  isColumnMissing: (error) => hasNumber(error, [1054]),
   digest: (parameter) => `SHA2(${parameter}, 256)`,
   hasNul: true,
   isSameText: (sql, parameter) => `CAST(${sql} AS BINARY) = CAST(${parameter} AS BINARY)`,
@@ -168,8 +184,18 @@ export const MYSQL: Dialect = {
     const records = Number(row?.['records'] ?? 0);
     return records >= BELIEVABLE_RECORDS ? records : undefined;
   },
-  isBusy: (error) => BUSY.includes(Number((error as { errno?: unknown } | null)?.errno)),
+  isBusy: (error) => hasNumber(error, BUSY),
 };
+
+/** What a CAST to text would round, take from the session's time zone, or give as bits. */
+function plaintextOf(sql: string, type: string): string {
+  if (TEXT_TYPES.includes(type)) return sql;
+  if (type === 'float') return `CAST(${sql} + 0e0 AS CHAR)`;
+  if (type === 'bit') return `CAST(${sql} + 0 AS CHAR)`;
+  if (type !== 'timestamp') return `CAST(${sql} AS CHAR)`;
+  // A date of zeros counts as 1970 there.
+  return `CASE WHEN CAST(${sql} AS CHAR) LIKE '0000%' THEN CAST(${sql} AS CHAR) ELSE CONCAT(CAST(DATE_ADD('1970-01-01 00:00:00.000000', INTERVAL UNIX_TIMESTAMP(${sql}) SECOND) AS CHAR), 'Z') END`;
+}
 
 /** InnoDB's guess is off by half at times: small tables are counted. */
 const BELIEVABLE_RECORDS = 10_000;
@@ -190,6 +216,11 @@ function beside(
     return [...equal, `${column} ${side} ${value(i)}`].join(' AND ');
   });
   return `${bound} AND ((${steps.join(') OR (')}))`;
+}
+
+/** Drivers have the server's number as `errno`. */
+function hasNumber(error: unknown, numbers: readonly number[]): boolean {
+  return isDriverError(error, ({ errno }) => numbers.includes(Number(errno)));
 }
 
 function isText({ column }: Placed<CellColumn>): boolean {

@@ -1,6 +1,6 @@
 import { StoreUnfitError } from '../../errors.js';
 import type { CellColumn, KeyColumn, TableLayout } from '../../ports/record-store.js';
-import type { Dialect, Placed } from './dialect.js';
+import type { DeclaredColumn, Dialect, Placed } from './dialect.js';
 import type { SqlQueries } from './executor.js';
 
 /** A table, with what the database has declared of its columns. */
@@ -12,6 +12,9 @@ export interface PlacedLayout {
   readonly key: readonly Placed<KeyColumn>[];
   readonly tenant: Placed<KeyColumn> | undefined;
   readonly cells: readonly Placed<CellColumn>[];
+  /** The columns from which cells are adopted, in the order of the cells; `undefined` where there is none. */
+  readonly sources: readonly (DeclaredColumn | undefined)[];
+  readonly formerKey: readonly Placed<KeyColumn>[];
   /** Columns, quoted, that an UPDATE would set anew by itself. */
   readonly touched: readonly string[];
 }
@@ -39,7 +42,17 @@ export async function place(
   const key = layout.key.map(found);
   const tenant = layout.tenant && found(layout.tenant);
   const cells = layout.cells.map(found);
-  for (const part of tenant ? [...key, tenant] : key) {
+  const formerKey = (layout.formerKey ?? []).map(found);
+  const sources = layout.cells.map(({ attribute, adopting }) => {
+    if (typeof adopting !== 'object') return undefined;
+    const match = declared.find(({ name }) => name === adopting.column);
+    if (match) return match;
+    throw new StoreUnfitError('The table lacks the column that plaintext is adopted from.', {
+      ...where,
+      column: attribute,
+    });
+  });
+  for (const part of [...key, ...formerKey, ...(tenant ? [tenant] : [])]) {
     const fault = dialect.keyFault(part);
     if (fault) throw new StoreUnfitError(fault, { ...where, column: part.column.name });
   }
@@ -54,6 +67,8 @@ export async function place(
     key,
     tenant,
     cells,
+    sources,
+    formerKey,
     touched: declared.filter(({ isTouched }) => isTouched).map(({ name }) => dialect.quote(name)),
   };
 }

@@ -7,6 +7,7 @@ import {
   SHORTEST_CELL_BYTES,
   SHORTEST_CELL_CHARACTERS,
 } from '../../key-tag.js';
+import { NO_PLAINTEXT, NO_PLAINTEXT_HEX } from '../../plaintext.js';
 import type { CellColumn } from '../../ports/record-store.js';
 import {
   type DeclaredColumn,
@@ -15,6 +16,8 @@ import {
   type OwnColumn,
   type Placed,
 } from './dialect.js';
+import { isDriverError } from './driver-error.js';
+import { POSTGRES_CATALOG } from './postgres-catalog.js';
 
 const TEXT_TYPES = ['text', 'character varying', 'citext'];
 const KEY_TYPES: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +36,7 @@ const TEXT_CELL = '^cs1[rd]\\.[a-z2-7]{26}\\.';
 
 /** PostgreSQL 12 and later. */
 export const POSTGRES: Dialect = {
+  catalog: POSTGRES_CATALOG,
   quote: quoted,
   parameter: (place) => `$${place}`,
 
@@ -70,8 +74,8 @@ export const POSTGRES: Dialect = {
 
   selectCell: (sql, cell) =>
     isText(cell)
-      ? `CASE WHEN ${sql} IS NULL THEN NULL WHEN octet_length(${sql}) <= ${LONGEST_CELL_CHARACTERS} THEN ${sql}::text ELSE '' END`
-      : `CASE WHEN ${sql} IS NULL THEN NULL WHEN octet_length(${sql}) <= ${LONGEST_CELL_BYTES} THEN ${sql} ELSE '\\x'::bytea END`,
+      ? `CASE WHEN ${sql} IS NULL THEN NULL WHEN octet_length(${sql}) <= ${LONGEST_CELL_CHARACTERS} THEN ${sql}::text ELSE '${cell.column.adopting === 'in-place' ? NO_PLAINTEXT : ''}' END`
+      : `CASE WHEN ${sql} IS NULL THEN NULL WHEN octet_length(${sql}) <= ${LONGEST_CELL_BYTES} THEN ${sql} ELSE '\\x${cell.column.adopting === 'in-place' ? NO_PLAINTEXT_HEX : ''}'::bytea END`,
   byteLength: (sql) => `octet_length(${sql})`,
   cellValue: (text, cell) => (isText(cell) ? text : `decode(${text}, 'hex')`),
   // Bytes decide: under a non-deterministic collation another cell would look the same.
@@ -81,6 +85,22 @@ export const POSTGRES: Dialect = {
     isText(cell)
       ? `CASE WHEN ${sql}::text COLLATE "C" ~ '${TEXT_CELL}' AND octet_length(${sql}) >= ${SHORTEST_CELL_CHARACTERS} THEN left(${sql}::text, ${KEY_TAG_CHARACTERS}) END`
       : `CASE WHEN octet_length(${sql}) >= ${SHORTEST_CELL_BYTES} AND substring(${sql} FROM 1 FOR 2) IN ('\\x0100'::bytea, '\\x0101'::bytea) THEN encode(substring(${sql} FROM 1 FOR ${KEY_TAG_BYTES}), 'hex') END`,
+
+  selectPlaintext(sql, { type }) {
+    const short = (text: string, stray: string): string =>
+      `CASE WHEN ${sql} IS NULL THEN NULL WHEN octet_length(${text}) <= ${LONGEST_CELL_CHARACTERS} THEN ${text} ELSE ${stray} END`;
+    if (type === 'bytea') return short(sql, `'\\x${NO_PLAINTEXT_HEX}'::bytea`);
+    // JSON has ISO 8601 whatever the DateStyle, and the session's time zone only where the value has one.
+    if (type === 'timestamp with time zone') return `(to_json(${sql} AT TIME ZONE 'UTC') #>> '{}') || 'Z'`;
+    if (type === 'timestamp without time zone' || type === 'date') return `to_json(${sql}) #>> '{}'`;
+    // Below 1 a session rounds what it prints.
+    if (type === 'double precision' || type === 'real')
+      return `CASE WHEN ${sql} IS NULL THEN NULL WHEN current_setting('extra_float_digits')::integer > 0 THEN ${sql}::text ELSE '${NO_PLAINTEXT}' END`;
+    return short(`${sql}::text`, `'${NO_PLAINTEXT}'`);
+  },
+  isBinary: ({ type }) => type === 'bytea',
+  isSamePlaintext: (plaintext, text) => `(${plaintext}) COLLATE "C" = ${text} COLLATE "C"`,
+  bytesOf: (text) => `decode(${text}, 'hex')`,
 
   // Text first: a driver that is told of JSON would encode it once more.
   jsonRows: (parameter, columns) =>
@@ -101,9 +121,9 @@ export const POSTGRES: Dialect = {
   selectName: (sql) => sql,
   isSameText: (sql, parameter) => `${sql} = ${parameter}`,
   // UNDEFINED_TABLE
-  isTableMissing: (error) => (error as { code?: unknown } | null)?.code === '42P01',
+  isTableMissing: (error) => hasState(error, ['42P01']),
   // UNDEFINED_COLUMN
-  isColumnMissing: (error) => (error as { code?: unknown } | null)?.code === '42703',
+  isColumnMissing: (error) => hasState(error, ['42703']),
   digest: (parameter) => `encode(sha256(convert_to(${parameter}, 'UTF8')), 'hex')`,
   hasNul: false,
   seeWhatIsNow: '',
@@ -124,7 +144,7 @@ export const POSTGRES: Dialect = {
     const records = Number(row?.['records'] ?? -1);
     return records > 0 ? Math.round(records) : undefined; // -1 or 0: never analysed
   },
-  isBusy: (error) => BUSY.includes(String((error as { code?: unknown } | null)?.code)),
+  isBusy: (error) => hasState(error, BUSY),
 };
 
 /** lock_not_available, deadlock_detected, serialization_failure. */
@@ -135,6 +155,13 @@ function beside(columns: readonly string[], side: '>' | '<=', value: (column: nu
   return columns.length === 1
     ? `${columns[0]} ${side} ${values[0]}`
     : `(${columns.join(', ')}) ${side} (${values.join(', ')})`;
+}
+
+/** Drivers have an SQLSTATE as `code`; Prisma's adapter as `originalCode`. */
+function hasState(error: unknown, states: readonly string[]): boolean {
+  return isDriverError(error, ({ code, originalCode }) =>
+    [code, originalCode].some((state) => states.includes(String(state))),
+  );
 }
 
 function assignments(set: readonly (readonly [column: string, value: string])[]): string {

@@ -1,7 +1,8 @@
-import { decodeHex, hex, isUint8Array, viewBytes } from '../../bytes.js';
+import { type Bytes, decodeHex, hex, isUint8Array, viewBytes } from '../../bytes.js';
 import { InvalidCursorError, StoreUnfitError } from '../../errors.js';
 import type {
   CellColumn,
+  CellSwap,
   Chunk,
   ChunkOutcome,
   Cursor,
@@ -16,6 +17,7 @@ import type {
   TableLayout,
 } from '../../ports/record-store.js';
 import { countTables } from './census.js';
+import { describeTables, findCells } from './describe.js';
 import type { Dialect, Placed } from './dialect.js';
 import type { SqlExecutor, SqlQueries, SqlRow } from './executor.js';
 import { guarded } from './guarded.js';
@@ -49,7 +51,7 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
   const guard = <T>(work: () => Promise<T>): Promise<T> => guarded(dialect, work);
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true },
+    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
 
     page: (layout, request) => guard(async () => readPage(executor, await placed(layout), request)),
     boundaries: (layout, everyRecords) =>
@@ -65,6 +67,9 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
     census: (layouts) =>
       guard(async () => countTables(executor, dialect, await Promise.all(layouts.map(placed)))),
     estimate: (layout) => guard(async () => estimateRecords(executor, await placed(layout))),
+
+    describe: (layouts, request = {}) => guard(() => describeTables(executor, dialect, layouts, request)),
+    findCells: (wanted, request = {}) => guard(() => findCells(executor, dialect, wanted, request)),
 
     readJob: (id) => guard(() => jobs.read(id)),
     writeJob: (write) =>
@@ -98,6 +103,7 @@ async function readPage(
   const bytes = placed.cells.map(
     ({ column }) => `COALESCE(${dialect.byteLength(columnOf(placed, column))}, 0)`,
   );
+  for (const [, source] of sourcesOf(placed)) bytes.push(`COALESCE(${dialect.byteLength(source)}, 0)`);
   const sized = `SELECT ${[...recordColumns(placed), `${bytes.join(' + ')} AS bytes`, ...order.map((column, i) => `${column} AS o${i}`)].join(', ')} FROM ${table} t${where} ORDER BY ${order.join(', ')} LIMIT ${maxRecords + 1}`;
   const window = `ORDER BY ${order.map((_, i) => `o${i}`).join(', ')}`;
   const summed = `SELECT s.*, ROW_NUMBER() OVER (${window}) AS place, SUM(bytes) OVER (${window} ROWS UNBOUNDED PRECEDING) AS running, COUNT(*) OVER () AS total FROM (${sized}) s`;
@@ -187,16 +193,32 @@ async function rereadRecords(
 }
 
 function recordColumns(placed: PlacedLayout): string[] {
-  const { dialect, key, tenant, cells } = placed;
+  const { dialect, key, tenant, cells, formerKey } = placed;
   return [
     ...key.map((part, i) => `${dialect.selectKey(columnOf(placed, part.column), part)} AS k${i}`),
     ...(tenant ? [`${dialect.selectKey(columnOf(placed, tenant.column), tenant)} AS tenant`] : []),
     ...cells.map((cell, i) => `${dialect.selectCell(columnOf(placed, cell.column), cell)} AS c${i}`),
+    ...sourcesOf(placed).map(([i, source]) => `${source} AS p${i}`),
+    ...formerKey.map((part, i) => `${dialect.selectKey(columnOf(placed, part.column), part)} AS f${i}`),
   ];
 }
 
-function recordNames({ key, tenant, cells }: PlacedLayout): string[] {
-  return [...key.map((_, i) => `k${i}`), ...(tenant ? ['tenant'] : []), ...cells.map((_, i) => `c${i}`)];
+function recordNames(placed: PlacedLayout): string[] {
+  const { key, tenant, cells, formerKey } = placed;
+  return [
+    ...key.map((_, i) => `k${i}`),
+    ...(tenant ? ['tenant'] : []),
+    ...cells.map((_, i) => `c${i}`),
+    ...sourcesOf(placed).map(([i]) => `p${i}`),
+    ...formerKey.map((_, i) => `f${i}`),
+  ];
+}
+
+/** The plaintexts that cells are adopted from, to select, by the cells' positions. */
+function sourcesOf({ dialect, sources }: PlacedLayout): [position: number, sql: string][] {
+  return sources.flatMap((source, i): [number, string][] =>
+    source ? [[i, dialect.selectPlaintext(`t.${dialect.quote(source.name)}`, source)]] : [],
+  );
 }
 
 function storedRecord(placed: PlacedLayout, row: SqlRow): StoredRecord {
@@ -206,6 +228,12 @@ function storedRecord(placed: PlacedLayout, row: SqlRow): StoredRecord {
     id: id.map(idValue),
     ...(placed.tenant ? { tenant: tenantValue(viewBytes(row['tenant'])) } : {}),
     cells: placed.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),
+    ...(placed.sources.some((source) => source)
+      ? { plaintexts: placed.sources.map((_, i) => viewBytes(row[`p${i}`]) ?? null) }
+      : {}),
+    ...(placed.layout.formerKey
+      ? { formerId: placed.formerKey.map((_, i) => tenantValue(viewBytes(row[`f${i}`]))) }
+      : {}),
   };
 }
 
@@ -309,7 +337,9 @@ async function swapRecords(
   const swapped = swaps.map(() => false);
   const groups = new Map<string, number[]>();
   for (const [i, { cells }] of swaps.entries()) {
-    const name = cells.map(({ cell }) => cell).join();
+    const name = cells
+      .map(({ cell, old, plaintext }) => `${cell} ${shapeOf(old)} ${shapeOf(plaintext)}`)
+      .join();
     groups.set(name, [...(groups.get(name) ?? []), i]);
   }
   for (const members of groups.values()) {
@@ -329,19 +359,23 @@ async function swapGroup(
   members: readonly number[],
 ): Promise<readonly number[]> {
   const { dialect, table } = placed;
-  const positions = (swaps[members[0] as number] as RecordSwap).cells.map(({ cell }) => cell);
-  const cells = positions.map((position) => placed.cells[position] as Placed<CellColumn>);
+  const swapped = (swaps[members[0] as number] as RecordSwap).cells;
+  const cells = swapped.map(({ cell }) => placed.cells[cell] as Placed<CellColumn>);
   const rows = members.map((i) => {
     const { key, cells } = swaps[i] as RecordSwap;
-    const old = cells.map((cell, c) => [`o${c}`, textOf(cell.old)] as const);
+    const old = cells.flatMap((cell, c) => [
+      [`o${c}`, textOf(cell.old)] as const,
+      ...(cell.plaintext === undefined ? [] : [[`p${c}`, textOf(cell.plaintext)] as const]),
+    ]);
     return { i, ...keyFields(placed, key), ...Object.fromEntries(old) };
   });
-  const isUnchanged = cells.map((cell, c) =>
-    dialect.isSameCell(columnOf(placed, cell.column), `v.o${c}`, cell),
-  );
+  const isUnchanged = swapped.flatMap((swap, c) => [
+    isOldCell(placed, swap, `v.o${c}`),
+    ...(swap.plaintext === undefined ? [] : [isOldPlaintext(placed, swap, `v.p${c}`)]),
+  ]);
   const source = dialect.jsonRows(dialect.parameter(1), [
     ...keyNames(placed),
-    ...cells.map((_, c) => `o${c}`),
+    ...swapped.flatMap(({ plaintext }, c) => (plaintext === undefined ? [`o${c}`] : [`o${c}`, `p${c}`])),
   ]);
   const locked = await queries.query(
     `SELECT v.i AS i FROM ${dialect.joinTo(table, source, isKey(placed))} WHERE ${isUnchanged.join(' AND ')} ${dialect.lockWhatIsFree}`,
@@ -391,9 +425,38 @@ async function swapGroup(
   return free;
 }
 
+/** Swaps go together whose conditions read alike. */
+function shapeOf(value: CellSwap['plaintext']): string {
+  return value === null ? 'null' : typeof value;
+}
+
+/** The condition that a cell is as it was read. */
+function isOldCell(placed: PlacedLayout, { cell, old }: CellSwap, text: string): string {
+  const { dialect } = placed;
+  const column = placed.cells[cell] as Placed<CellColumn>;
+  const sql = columnOf(placed, column.column);
+  if (old === null) return `${sql} IS NULL`;
+  // A plaintext may have characters whose bytes are others in the column's character set.
+  if (column.column.adopting === 'in-place' && !dialect.isBinary(column.declared))
+    return dialect.isSamePlaintext(dialect.selectPlaintext(sql, column.declared), text);
+  return dialect.isSameCell(sql, text, column);
+}
+
+/** The condition that the plaintext a cell is made of is as it was read. */
+function isOldPlaintext(placed: PlacedLayout, { cell, plaintext }: CellSwap, text: string): string {
+  const { dialect, layout } = placed;
+  const source = placed.sources[cell];
+  if (!source) throw new StoreUnfitError('There is no column to adopt from here.', { table: layout.name });
+  const sql = `t.${dialect.quote(source.name)}`;
+  if (plaintext === null) return `${sql} IS NULL`;
+  return dialect.isBinary(source)
+    ? `${sql} = ${dialect.bytesOf(text)}`
+    : dialect.isSamePlaintext(dialect.selectPlaintext(sql, source), text);
+}
+
 /** As JSON can carry it. */
-function textOf(cell: RecordSwap['cells'][number]['old']): string {
-  return typeof cell === 'string' ? cell : hex(cell);
+function textOf(cell: string | Bytes | null): string | null {
+  return typeof cell === 'string' || cell === null ? cell : hex(cell);
 }
 
 async function estimateRecords(

@@ -7,12 +7,19 @@ import {
   keyTagOfBytes,
   parseKeyTag,
 } from '../../key-tag.js';
-import type { TableCount, TableLayout } from '../../ports/record-store.js';
+import type { CellForm, TableCount, TableLayout } from '../../ports/record-store.js';
 import type { Row, SqliteClient } from './client.js';
 import { columnOf, tableName } from './sql.js';
 
 const REST = '?'.repeat(SHORTEST_CELL_CHARACTERS - KEY_TAG_CHARACTERS);
 const TEXT_CELL = `cs1[rd].${'[a-z2-7]'.repeat(26)}.${REST}*`;
+
+/** The branch of a CASE that gives the key tag of a cell in this form. */
+export function tagWhen(name: string, form: CellForm): string {
+  return form === 'text'
+    ? `WHEN typeof(${name}) = 'text' AND ${name} GLOB '${TEXT_CELL}' THEN substr(${name}, 1, ${KEY_TAG_CHARACTERS})`
+    : `WHEN typeof(${name}) = 'blob' AND length(${name}) >= ${SHORTEST_CELL_BYTES} AND substr(${name}, 1, 2) IN (X'0100', X'0101') THEN substr(${name}, 1, ${KEY_TAG_BYTES})`;
+}
 
 /** Only what has the shape of a cell is grouped by its beginning: of a plaintext that strayed there, nothing is read out. */
 export function countTable(client: SqliteClient, layout: TableLayout): TableCount {
@@ -20,10 +27,7 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
   let notCells = 0;
   for (const { column, form } of layout.cells) {
     const name = columnOf(column);
-    const tag =
-      form === 'text'
-        ? `CASE WHEN typeof(${name}) = 'text' AND ${name} GLOB '${TEXT_CELL}' THEN substr(${name}, 1, ${KEY_TAG_CHARACTERS}) END`
-        : `CASE WHEN typeof(${name}) = 'blob' AND length(${name}) >= ${SHORTEST_CELL_BYTES} AND substr(${name}, 1, 2) IN (X'0100', X'0101') THEN substr(${name}, 1, ${KEY_TAG_BYTES}) END`;
+    const tag = `CASE ${tagWhen(name, form)} END`;
     const rows = client
       .prepare(
         `SELECT ${tag} AS tag, COUNT(*) AS cells FROM ${tableName(layout)} WHERE ${name} IS NOT NULL GROUP BY 1`,
@@ -36,10 +40,23 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
     }
   }
   const [row] = client.prepare(`SELECT COUNT(*) AS records FROM ${tableName(layout)}`).all();
-  return { table: layout.name, records: Number((row as Row)['records']), tags, notCells };
+  const count = { table: layout.name, records: Number((row as Row)['records']), tags, notCells };
+  const unadopted = countUnadopted(client, layout);
+  return unadopted === undefined ? count : { ...count, unadopted };
 }
 
-function spellTag(tag: unknown): string | undefined {
+/** Plaintexts beside a cell that is null; `undefined` where the layout knows of none. */
+function countUnadopted(client: SqliteClient, layout: TableLayout): number | undefined {
+  const counts = layout.cells.flatMap(({ column, adopting }) => {
+    if (typeof adopting !== 'object') return [];
+    const sql = `SELECT COUNT(*) AS cells FROM ${tableName(layout)} WHERE ${columnOf(adopting.column)} IS NOT NULL AND ${columnOf(column)} IS NULL`;
+    const [row] = client.prepare(sql).all() as Row[];
+    return Number(row?.['cells']);
+  });
+  return counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+}
+
+export function spellTag(tag: unknown): string | undefined {
   if (isUint8Array(tag)) return keyTagOfBytes(tag);
   return typeof tag === 'string' && parseKeyTag(tag) ? tag : undefined;
 }

@@ -3,6 +3,7 @@ import { StoreUnfitError } from '../../errors.js';
 import { LONGEST_CELL_BYTES, LONGEST_CELL_CHARACTERS } from '../../key-tag.js';
 import type {
   CellColumn,
+  CellSwap,
   Page,
   PageRequest,
   RecordKey,
@@ -10,7 +11,7 @@ import type {
   StoredRecord,
   TableLayout,
 } from '../../ports/record-store.js';
-import type { Row, SqliteClient, SqliteStatement } from './client.js';
+import type { Row, SqliteClient, SqliteStatement, SqliteValue } from './client.js';
 import {
   type Collations,
   type KeyValue,
@@ -21,6 +22,7 @@ import {
   whereBeside,
   whereKey,
 } from './keys.js';
+import { assertReadable, plaintextColumns, readPlaintext, wherePlaintext } from './plaintext.js';
 import { columnOf, quoted, tableName } from './sql.js';
 
 /**
@@ -33,6 +35,7 @@ export function readPage(
   layout: TableLayout,
   { after, until, maxRecords, maxBytes }: PageRequest,
 ): Page {
+  assertReadable(client, layout);
   const collations = readCollations(client, layout);
   const bounds = [
     ...(after === undefined ? [] : [whereBeside(layout, collations, '>', after)]),
@@ -110,20 +113,36 @@ function swapRecord(
   collations: Collations,
   { key, cells }: RecordSwap,
 ): boolean {
-  const columns = cells.map(({ cell }) => (layout.cells[cell] as CellColumn).column);
   const { where, values } = whereKey(layout, collations, key);
-  const set = columns.map((column) => `${quoted(column)} = ?`).join(', ');
-  // Bytes decide, whatever the column's collation: under NOCASE another cell would look the same.
-  const unchanged = columns.map((column) => `${columnOf(column)} = ? COLLATE BINARY`).join(' AND ');
+  const set = cells.map(({ cell }) => `${quoted((layout.cells[cell] as CellColumn).column)} = ?`).join(', ');
+  const unchanged = cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap));
+  const conditions = unchanged.map((condition) => condition.where).join(' AND ');
   const { changes } = statements
-    .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${unchanged}`)
-    .run(...cells.map((cell) => cell.new), ...values, ...cells.map((cell) => cell.old));
+    .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${conditions}`)
+    .run(...cells.map((cell) => cell.new), ...values, ...unchanged.flatMap((condition) => condition.values));
   return Number(changes) > 0;
+}
+
+/** The condition that a cell, and the plaintext that its new one is made of, are as they were read. */
+function whereUnchanged(
+  { column, adopting }: CellColumn,
+  { old, plaintext }: CellSwap,
+): { where: string; values: SqliteValue[] } {
+  // Bytes decide, whatever the column's collation: under NOCASE another cell would look the same.
+  const cell =
+    old !== null && adopting !== 'in-place'
+      ? { where: `${columnOf(column)} = ? COLLATE BINARY`, values: [old] }
+      : wherePlaintext(column, old);
+  if (plaintext === undefined || typeof adopting !== 'object') return cell;
+  const source = wherePlaintext(adopting.column, plaintext);
+  return { where: `${cell.where} AND ${source.where}`, values: [...cell.values, ...source.values] };
 }
 
 /** SQLite knows the length of a value without reading it. */
 function recordBytes({ cells }: TableLayout): string {
-  const sizes = cells.map(({ column }) => `COALESCE(OCTET_LENGTH(${columnOf(column)}), 0)`);
+  const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting.column : []));
+  const columns = [...cells.map(({ column }) => column), ...sources];
+  const sizes = columns.map((column) => `COALESCE(OCTET_LENGTH(${columnOf(column)}), 0)`);
   return `${sizes.join(' + ')} AS bytes`;
 }
 
@@ -131,7 +150,15 @@ function recordColumns(layout: TableLayout): string {
   return [
     ...layout.key.map(({ column }, i) => exactColumns(column, `k${i}`)),
     ...(layout.tenant ? [exactColumns(layout.tenant.column, 'tenant')] : []),
-    ...layout.cells.map((cell, i) => `${cellOrStray(cell)} AS "c${i}"`),
+    ...layout.cells.map((cell, i) =>
+      cell.adopting === 'in-place'
+        ? plaintextColumns(cell.column, `c${i}`)
+        : `${cellOrStray(cell)} AS "c${i}"`,
+    ),
+    ...layout.cells.flatMap(({ adopting }, i) =>
+      typeof adopting === 'object' ? plaintextColumns(adopting.column, `p${i}`) : [],
+    ),
+    ...(layout.formerKey ?? []).map(({ column }, i) => exactColumns(column, `f${i}`)),
   ].join(', ');
 }
 
@@ -167,7 +194,17 @@ function storedRecord(layout: TableLayout, row: Row): StoredRecord {
     key: JSON.stringify(id.map(({ key }) => key)),
     id: id.map(({ value }) => value),
     ...(layout.tenant ? { tenant: readExact(row, 'tenant').value } : {}),
-    cells: layout.cells.map((_, i) => viewBytes(row[`c${i}`]) ?? null),
+    cells: layout.cells.map(({ adopting }, i) =>
+      adopting === 'in-place' ? readPlaintext(row, `c${i}`) : (viewBytes(row[`c${i}`]) ?? null),
+    ),
+    ...(layout.cells.some(({ adopting }) => typeof adopting === 'object')
+      ? {
+          plaintexts: layout.cells.map(({ adopting }, i) =>
+            typeof adopting === 'object' ? readPlaintext(row, `p${i}`) : null,
+          ),
+        }
+      : {}),
+    ...(layout.formerKey ? { formerId: layout.formerKey.map((_, i) => readExact(row, `f${i}`).value) } : {}),
   };
 }
 

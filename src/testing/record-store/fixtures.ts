@@ -2,8 +2,9 @@ import { type Bytes, type Table, bytes, integer, table, text, uuid } from '../..
 import type { CaseColumn, CaseRow, CaseTable, RecordStoreSubject } from './subject.js';
 
 function caseTable(definition: Table): CaseTable {
-  const { key, tenant, cells } = definition.layout;
+  const { key, tenant, cells, formerKey = [] } = definition.layout;
   const others = tenant && !key.some(({ column }) => column === tenant.column) ? [tenant] : [];
+  const plaintexts = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
   return {
     definition,
     columns: [
@@ -17,6 +18,8 @@ function caseTable(definition: Table): CaseTable {
           isKey: false,
         }),
       ),
+      ...plaintexts.map((column): CaseColumn => ({ ...column, type: 'text', isKey: false })),
+      ...formerKey.map((part): CaseColumn => ({ ...part, isKey: false })),
       { name: 'note', column: 'note', type: 'text', isKey: false },
     ],
   };
@@ -51,6 +54,24 @@ export const quoted = caseTable(
     record: [integer('first', { column: 'k0' }), text('second', { column: 'Select "x"' })],
     tenant: text('owner', { column: 'order by' }),
     encrypt: { value: text({ column: 'c1' }), other: text({ column: "it's % ` [é]" }) },
+  }),
+);
+
+// For stores that adopt plaintext and read former record ids.
+export const adopted = caseTable(
+  table('adopted', {
+    record: integer('id'),
+    encrypt: {
+      name: text({ adopting: true }),
+      mail: text({ column: 'mail cell', adopting: { from: 'plain', column: 'the "plain" one' } }),
+    },
+  }),
+);
+export const renumbered = caseTable(
+  table('renumbered', {
+    record: uuid('uid'),
+    encrypt: { value: text() },
+    rebinding: { record: [integer('id'), text('series')] },
   }),
 );
 

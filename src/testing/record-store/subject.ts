@@ -47,10 +47,15 @@ export interface RecordStoreSubject {
 /** Makes the tables anew, empty, and a store over them with neither jobs nor quarantine. */
 export type OpenRecordStore = (tables: readonly CaseTable[]) => MaybePromise<RecordStoreSubject>;
 
+/** What a record store need not have. */
+export type RecordStoreMember = 'describe' | 'findCells';
+
 /** What depends on the database. */
 export interface RecordStoreCasesOptions {
   /** A schema in which tables may be made (`main`, `public`): adds cases with `from: [schema, table]`. */
   readonly schemaName?: string;
+  /** What the store has beside what every store has: each adds its cases, and that there are no others is a case too. `findCells` wants `describe`. Default: none. */
+  readonly members?: readonly RecordStoreMember[];
 }
 
 /** A case before it has a subject. */

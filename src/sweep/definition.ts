@@ -1,0 +1,29 @@
+import { StoreUnfitError } from '../errors.js';
+import type { RecordStore } from '../ports/record-store.js';
+import type { Schema } from '../schema.js';
+import type { Table } from '../table.js';
+
+/** Refuses a store that would not see the plaintext, or the former ids, that the definitions speak of. */
+export function assertAdopts({ tables }: Schema, { abilities }: RecordStore): void {
+  if (abilities.adopting === true) return;
+  const table = tables.find(
+    ({ layout }) => layout.formerKey ?? layout.cells.some(({ adopting }) => adopting),
+  );
+  if (!table) return;
+  throw new StoreUnfitError('The store neither adopts plaintext nor reads former record ids.', {
+    table: table.name,
+  });
+}
+
+/** What of a table a checkpoint is good for. A table that is neither adopting nor rebinding says its name and layout. */
+export function sweepScope({ name, layout, encrypt, rebinding }: Table): readonly unknown[] {
+  const newer = Object.values(encrypt).map(({ adopting }) => adopting?.newer ?? null);
+  const former = rebinding && [
+    rebinding.definition.name,
+    rebinding.definition.layout,
+    rebinding.columns,
+    Object.values(rebinding.definition.encrypt).map(({ bind }) => bind ?? rebinding.definition.bind),
+  ];
+  const isPlain = newer.every((one) => one === null) && !former;
+  return isPlain ? [name, layout] : [name, layout, newer, former ?? null];
+}

@@ -1,0 +1,352 @@
+/** Processes of an application: writers, which log what they mean to do and what they were told, and a reader. */
+import { type Keyring, decryptCell, encryptCell, encryptRecord, watchKeyring } from '../../src/index.js';
+import { closeKeyring, openedOf } from '../../src/keyring/index.js';
+import { DuplicateKeyError, FenceError, type Truth } from './database.js';
+import type { Write } from './history.js';
+import type { Process } from './scheduler.js';
+import { type Cell, everything, idOf, type people } from './tables.js';
+import { MAX_STALE_MS, SimulatedError, type World, describe } from './world.js';
+
+type Definition = (typeof everything.tables)[number];
+
+const MOST_WRITES = 26;
+const MOST_LOOKS = 7;
+
+/** Inserts, updates, careful updates, transactions and deletes, until the administrator is done. */
+export async function writer(world: World, process: Process): Promise<void> {
+  const keyring = await openWatched(world, process);
+  const clock = world.scheduler.clockOf(process);
+  for (let writes = 0; writes < MOST_WRITES && !world.isAdministered; writes++) {
+    await clock.sleep(world.chance.between(20, 900));
+    // Without a memory of its own a process believes whatever it is given, each time anew.
+    const used = world.knobs.remembersRevision ? keyring : await world.openKeyringAnew(process);
+    await write(world, process, used);
+  }
+  await closeKeyring(keyring).catch((error: unknown) => world.expect(process, error));
+}
+
+async function openWatched(world: World, process: Process): Promise<Keyring> {
+  const keyring = await openHeld(world, process);
+  await watchKeyring(keyring, { everyMs: WATCH_EVERY_MS, name: process.name });
+  return keyring;
+}
+
+/** Opens the keyring, known to those who look. */
+export async function openHeld(world: World, process: Process): Promise<Keyring> {
+  const keyring = await world.openKeyring(process);
+  world.knobs.opened?.(openedOf(keyring), process);
+  world.invariants.watches(process, keyring);
+  return keyring;
+}
+
+export const WATCH_EVERY_MS = 900;
+
+async function write(world: World, process: Process, keyring: Keyring): Promise<void> {
+  const { chance, variant } = world;
+  const definition = chance.pick(everything.tables);
+  const act = chance.pick([
+    'insert',
+    'update',
+    'update',
+    'update',
+    'careful',
+    'delete',
+    'transaction',
+  ] as const);
+  if (act === 'insert') return insert(world, process, keyring, definition);
+  const keys = world.database.table(definition.name).keys;
+  if (keys.length === 0) return;
+  const key = chance.pick(keys);
+  if (act === 'delete') return remove(world, process, definition, key);
+  if (act === 'careful') return updateCarefully(world, process, keyring, definition, key);
+  if (act === 'transaction' && variant.appTransactions)
+    return updateInTransaction(world, process, keyring, definition, key);
+  return update(world, process, keyring, definition, key);
+}
+
+function newValue(world: World): string | null {
+  world.writtenValues++;
+  return world.chance.happens(0.1) ? null : `written ${world.writtenValues}`;
+}
+
+/** A write, from its intent to its answer. `send` returns whether it found its record. */
+async function logged(
+  world: World,
+  process: Process,
+  write: Write,
+  send: () => Promise<boolean>,
+): Promise<void> {
+  const step = (): number => world.scheduler.steps;
+  try {
+    world.history.answer(write, (await send()) ? 'acknowledged' : 'refused', step());
+  } catch (error) {
+    // Whoever hears of a broken connection knows nothing; what a rule refused was not done.
+    const isUnknown = error instanceof SimulatedError || error instanceof DuplicateKeyError;
+    world.history.answer(write, isUnknown ? 'unknown' : 'refused', step());
+    if (error instanceof DuplicateKeyError) return world.tell(`${process.name} heard: it is there already`);
+    world.expect(process, error);
+    if (error instanceof FenceError)
+      await openedOf(keyringsOf.get(process) as Keyring)
+        .refresh()
+        .catch(() => undefined);
+  }
+}
+
+const keyringsOf = new WeakMap<Process, Keyring>();
+
+/** Waits before the sealing; afterwards the value is what would be committed, however late. */
+async function sealed<T>(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  point: string,
+  seal: () => Promise<T>,
+): Promise<T> {
+  keyringsOf.set(process, keyring);
+  await world.call(process, point, () => undefined);
+  const cell = await seal();
+  assertFresh(world, process);
+  return cell;
+}
+
+/** R15: by the world's own time. */
+function assertFresh(world: World, process: Process): void {
+  const ageMs = world.scheduler.nowMs - process.readKeyringMs;
+  if (ageMs > MAX_STALE_MS + SLACK_MS)
+    world.violate('R15', `${process.name} encrypted with a keyring that it had read ${ageMs} ms before`);
+}
+
+/** Turns of others between the look at the clock and the end of the sealing. */
+const SLACK_MS = 100;
+
+async function sealOne(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  definition: Definition,
+  key: number,
+  cell: number,
+  value: string | null,
+): Promise<Cell> {
+  if (value === null) return null;
+  const { attribute } = definition.layout.cells[cell] as { attribute: string };
+  try {
+    const made: unknown = await encryptCell(
+      definition as typeof people,
+      attribute as 'name',
+      value,
+      idOf(definition, key) as never,
+      keyring,
+    );
+    return made as Cell;
+  } catch (error) {
+    if (!world.knobs.writesPlaintext) throw error;
+    world.expect(process, error);
+    return value;
+  }
+}
+
+async function insert(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  definition: Definition,
+): Promise<void> {
+  const { database, scheduler } = world;
+  const { name } = definition;
+  const isNew = world.chance.happens(0.7);
+  const key = isNew ? world.nextKey++ : world.chance.between(1, 20);
+  if (database.table(name).rows.has(key)) return;
+  const values = definition.layout.cells.map(() => newValue(world));
+  const intent = world.history.intend({
+    table: name,
+    key,
+    cell: undefined,
+    values,
+    beganAt: scheduler.steps,
+  });
+  await logged(world, process, intent, async () => {
+    const cells = await sealed(world, process, keyring, 'writer.insert.seal', async () => {
+      const names = Object.keys(definition.encrypt);
+      const row = {
+        ...idOf(definition, key),
+        ...Object.fromEntries(names.map((column, i) => [column, values[i]])),
+      };
+      const made: Record<string, unknown> = await encryptRecord(definition, row as never, keyring);
+      return names.map((column) => made[column] as Cell);
+    });
+    const send = (): boolean => {
+      database.insert(name, key, cells, values);
+      return true;
+    };
+    return world.variant.inFlight ? world.call(process, 'writer.insert.commit', send) : send();
+  });
+}
+
+async function update(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  definition: Definition,
+  key: number,
+): Promise<void> {
+  const { database, scheduler } = world;
+  const { name } = definition;
+  const cell = world.chance.below(definition.layout.cells.length);
+  const value = newValue(world);
+  const intent = world.history.intend({ table: name, key, cell, values: [value], beganAt: scheduler.steps });
+  await logged(world, process, intent, async () => {
+    const fresh = await sealed(world, process, keyring, 'writer.update.seal', () =>
+      sealOne(world, process, keyring, definition, key, cell, value),
+    );
+    const send = (): boolean => database.update(name, key, cell, fresh, value);
+    return world.variant.inFlight ? world.call(process, 'writer.update.commit', send) : send();
+  });
+}
+
+/** Reads, and writes only if the cell is still what was read. */
+async function updateCarefully(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  definition: Definition,
+  key: number,
+): Promise<void> {
+  const { database, scheduler } = world;
+  const { name } = definition;
+  const cell = world.chance.below(definition.layout.cells.length);
+  const value = newValue(world);
+  const intent = world.history.intend({ table: name, key, cell, values: [value], beganAt: scheduler.steps });
+  await logged(world, process, intent, async () => {
+    const read = (): Cell | undefined => database.table(name).rows.get(key)?.cells[cell];
+    const old = await world.call(process, 'writer.update.read', read);
+    if (old === undefined) return false;
+    const fresh = await sealed(world, process, keyring, 'writer.update.seal', () =>
+      sealOne(world, process, keyring, definition, key, cell, value),
+    );
+    const send = (): boolean => database.update(name, key, cell, fresh, value, old);
+    if (!world.variant.inFlight) return send();
+    return world.call(process, 'writer.careful-update.commit', send, { isLateSafe: old !== null });
+  });
+}
+
+async function updateInTransaction(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  definition: Definition,
+  key: number,
+): Promise<void> {
+  const { database, scheduler } = world;
+  const { name } = definition;
+  const cell = world.chance.below(definition.layout.cells.length);
+  const value = newValue(world);
+  const intent = world.history.intend({ table: name, key, cell, values: [value], beganAt: scheduler.steps });
+  await logged(world, process, intent, async () => {
+    const fresh = await sealed(world, process, keyring, 'writer.update.seal', () =>
+      sealOne(world, process, keyring, definition, key, cell, value),
+    );
+    const transaction = database.begin(process, true);
+    try {
+      const isThere = await world.call(process, 'writer.transaction.write', () =>
+        database.updateWithin(transaction, name, key, cell, fresh, value),
+      );
+      await world.call(process, 'writer.transaction.commit', () => database.commit(transaction));
+      return isThere;
+    } finally {
+      if (process.isAlive) database.rollback(transaction);
+    }
+  });
+}
+
+async function remove(world: World, process: Process, definition: Definition, key: number): Promise<void> {
+  const { database, scheduler } = world;
+  const { name } = definition;
+  const intent = world.history.intend({
+    table: name,
+    key,
+    cell: undefined,
+    values: undefined,
+    beganAt: scheduler.steps,
+  });
+  await logged(world, process, intent, () =>
+    world.call(process, 'writer.delete.commit', () => database.remove(name, key)),
+  );
+}
+
+/** Reads whole tables, and decrypts what it has read, later. */
+export async function reader(world: World, process: Process): Promise<void> {
+  const keyring = await openWatched(world, process);
+  const clock = world.scheduler.clockOf(process);
+  for (let looks = 0; looks < MOST_LOOKS && !world.isAdministered; looks++) {
+    await clock.sleep(world.chance.between(200, 2_500));
+    const definition = world.chance.pick(everything.tables);
+    await look(world, process, keyring, definition).catch((error: unknown) => world.expect(process, error));
+  }
+  await closeKeyring(keyring).catch((error: unknown) => world.expect(process, error));
+}
+
+interface Seen {
+  readonly key: number;
+  readonly cell: number;
+  readonly stored: Cell;
+  readonly truth: Truth | undefined;
+}
+
+async function look(world: World, process: Process, keyring: Keyring, definition: Definition): Promise<void> {
+  const { database } = world;
+  const seen = await world.call(process, 'reader.page', (): Seen[] =>
+    [...database.table(definition.name).rows].flatMap(([key, { cells, truth }]) =>
+      cells.map((stored, cell) => ({ key, cell, stored, truth: truth[cell] })),
+    ),
+  );
+  for (const one of seen) {
+    if (one.stored === null || typeof one.truth !== 'string') continue;
+    const found = await opened(world, process, keyring, definition, one);
+    if (found !== undefined && found !== one.truth)
+      world.violate('R2', `${process.name} read ${found} where ${one.truth} was written`);
+  }
+}
+
+/** The value; `undefined` where the keyring's store could not be asked, or the cell has changed since. */
+async function opened(
+  world: World,
+  process: Process,
+  keyring: Keyring,
+  definition: Definition,
+  { key, cell, stored }: Seen,
+): Promise<string | undefined> {
+  const { attribute } = definition.layout.cells[cell] as { attribute: string };
+  const decrypt = async (): Promise<string> =>
+    (await decryptCell(
+      definition as typeof people,
+      attribute as 'name',
+      stored as never,
+      idOf(definition, key) as never,
+      keyring,
+    )) as string;
+  try {
+    return await decrypt();
+  } catch (error) {
+    world.tell(`${process.name} could not read: ${describe(error)}`);
+  }
+  try {
+    await openedOf(keyring).refresh();
+  } catch (error) {
+    world.expect(process, error);
+    return undefined;
+  }
+  const isStillThere = await world.call(
+    process,
+    'reader.reread',
+    () => world.database.table(definition.name).rows.get(key)?.cells[cell] === stored,
+  );
+  if (!isStillThere) return undefined;
+  try {
+    return await decrypt();
+  } catch (error) {
+    const isGoneNow = world.database.table(definition.name).rows.get(key)?.cells[cell] !== stored;
+    if (!isGoneNow) world.violate('R1', `${process.name} cannot read what is stored: ${describe(error)}`);
+    return undefined;
+  }
+}

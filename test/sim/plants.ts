@@ -1,0 +1,388 @@
+/** Bugs that are put into a world from outside, each with the one defence that it breaks and with surroundings in which no other hides it. */
+
+import type { Engine } from '../../src/ports/engine.js';
+import type { Chunk, ChunkOutcome, RecordStore } from '../../src/ports/record-store.js';
+import type { Knobs, StoreTools } from './knobs.js';
+import type { Danger, Variant } from './plan.js';
+import type { Process } from './scheduler.js';
+import { everything } from './tables.js';
+
+export interface Plant {
+  readonly name: string;
+  /** What the bug is, in a line. */
+  readonly does: string;
+  /** The defence that it breaks, or gets round. */
+  readonly defence: string;
+  readonly plants: Partial<Knobs>;
+  /** The invariants as which it shows; the first is what it is about. */
+  readonly breaks: readonly string[];
+  /** Defences that are off in its surroundings: they would hide it. */
+  readonly without: readonly string[];
+  /** Dangers that the surroundings are spared, because what is off defended against them. */
+  readonly spared?: readonly Danger[];
+  readonly guard?: Variant['guard'] | 'none';
+  readonly pinned?: Partial<Variant>;
+}
+
+/** What would hide that cells were left behind: the counts, and what keeps stale writers out. */
+const UNCOUNTED = ['census', 'second-census', 'hold', 'fence'] as const;
+const ALONE = { without: UNCOUNTED, guard: 'none', spared: ['in-flight', 'forgery'] } as const;
+
+export const PLANTS: readonly Plant[] = [
+  // ── The chunk ──
+  {
+    name: 'blind-update',
+    does: 'UPDATE … WHERE id, without the old bytes',
+    defence: 'compare-and-swap',
+    plants: { sql: { blind: true } },
+    breaks: ['R2', 'R7', 'R8'],
+    ...ALONE,
+  },
+  {
+    name: 'upsert',
+    does: 'INSERT … ON CONFLICT UPDATE brings deleted records back',
+    defence: 'update-only',
+    plants: { sql: { upsert: true } },
+    breaks: ['R2'],
+    ...ALONE,
+  },
+  {
+    name: 'checkpoint-before-write',
+    does: 'the checkpoint is written before the swaps, alone',
+    defence: 'checkpoint-with-work',
+    plants: { checkpointFirst: true },
+    breaks: ['R5', 'R4'],
+    ...ALONE,
+    pinned: { partitions: false },
+  },
+  {
+    name: 'error-as-end',
+    does: 'a page that fails is taken for the end of the table',
+    defence: 'done-flag',
+    plants: { rotatorStore: (store) => ({ ...store, page: errorAsEnd(store) }) },
+    breaks: ['R4', 'R5'],
+    ...ALONE,
+  },
+  {
+    name: 'short-page-as-end',
+    does: 'a page with fewer records than asked for is taken for the last',
+    defence: 'done-flag',
+    plants: { rotatorStore: (store) => ({ ...store, page: shortAsEnd(store) }) },
+    breaks: ['R4', 'R5'],
+    ...ALONE,
+    pinned: { shortPages: true },
+  },
+  {
+    name: 'offset-paging',
+    does: 'LIMIT … OFFSET: a deletion before it lets records slip through',
+    defence: 'keyset-pages',
+    plants: { paging: 'offset' },
+    breaks: ['R4'],
+    ...ALONE,
+    pinned: { partitions: false },
+  },
+  {
+    name: 'lost-swap-is-gone',
+    does: 'who lost a swap is not looked at again',
+    defence: 'reread',
+    plants: { rotatorStore: (store) => ({ ...store, reread: () => [] }) },
+    breaks: ['R5', 'R4'],
+    ...ALONE,
+  },
+  {
+    name: 'lost-swap-is-done',
+    does: 'the count of matched rows is not looked at',
+    defence: 'reread',
+    plants: { rotatorStore: (store) => ({ ...store, commit: allDone(store) }) },
+    breaks: ['R5', 'R4'],
+    ...ALONE,
+  },
+  {
+    name: 'work-before-guard',
+    does: 'swaps are committed before the job record is compared, although the store has transactions',
+    defence: 'job-guard',
+    plants: { rotatorStore: (store) => ({ ...store, commit: workFirst(store) }) },
+    breaks: ['R13'],
+    ...ALONE,
+    pinned: { operator: ['pause'], transactions: true, partitions: false },
+  },
+  {
+    name: 'unguarded-job',
+    does: 'the job record is written over whatever is there',
+    defence: 'job-guard',
+    plants: { sql: { unguardedJob: true } },
+    breaks: ['R12', 'R13', 'R5'],
+    ...ALONE,
+    pinned: { rotators: 2, partitions: false },
+  },
+  {
+    name: 'rewrite-current',
+    does: 'cells under the active key are rewritten at every look',
+    defence: 'tag-check',
+    plants: {
+      opened: (opened, { role }) => {
+        if (role === 'rotator') opened.sealingKeyId = () => undefined;
+      },
+    },
+    breaks: ['R7'],
+    ...ALONE,
+  },
+
+  // ── What does not open ──
+  {
+    name: 're-encrypt-unopened',
+    does: 'what did not open is encrypted as it is',
+    defence: 'quarantine',
+    plants: {
+      rotatorStore: (store, _process, tools) => ({
+        ...store,
+        commit: replaceRefused(store, tools, async (table, key, column, old) =>
+          tools.seal(table, key, column, Buffer.from(old as string).toString('hex')),
+        ),
+      }),
+    },
+    breaks: ['R8'],
+    ...ALONE,
+    pinned: { poison: 1 },
+  },
+  {
+    name: 'empty-unopened',
+    does: 'what did not open is emptied',
+    defence: 'quarantine',
+    plants: {
+      rotatorStore: (store, _process, tools) => ({
+        ...store,
+        commit: replaceRefused(store, tools, async (_table, _key, _column, old) =>
+          typeof old === 'string' ? '' : new Uint8Array(0),
+        ),
+      }),
+    },
+    breaks: ['R8'],
+    ...ALONE,
+    pinned: { poison: 1 },
+  },
+  {
+    name: 'context-from-cell',
+    does: 'a cell that was moved is opened where it came from, and sealed where it lies',
+    defence: 'quarantine',
+    plants: {
+      rotatorStore: (store, _process, tools) => ({
+        ...store,
+        commit: replaceRefused(store, tools, async (table, key, column) =>
+          tools.seal(table, key, column, tools.valueOf(table, key, column) ?? ''),
+        ),
+      }),
+    },
+    breaks: ['R8'],
+    ...ALONE,
+    pinned: { poison: 2 },
+  },
+  {
+    name: 'no-self-check',
+    does: 'a new cell is not opened before it is written, on a machine that flips bits',
+    defence: 'self-check',
+    plants: { engine: trusting },
+    breaks: ['R1'],
+    ...ALONE,
+  },
+
+  // ── The keyring ──
+  {
+    name: 'key-before-durable',
+    does: 'the keyring’s store says that a key is written before it is',
+    defence: 'durable-first',
+    plants: { keyringStore: 'write-behind' },
+    breaks: ['R1'],
+    without: ['introduction', 'acknowledgement', ...UNCOUNTED],
+    guard: 'none',
+    spared: ['in-flight', 'forgery'],
+  },
+  {
+    name: 'last-write-wins-keyring',
+    does: 'the keyring’s store writes without comparing the revision',
+    defence: 'keyring-swap',
+    plants: { keyringStore: 'last-write-wins' },
+    breaks: ['R11', 'R1'],
+    ...ALONE,
+    pinned: { operator: ['policy', 'spare'] },
+  },
+  {
+    name: 'activate-at-once',
+    does: 'a key is made active before all have read it',
+    defence: 'introduction',
+    plants: { waitsForReaders: false },
+    breaks: ['introduction'],
+    ...ALONE,
+  },
+  {
+    name: 'laggards-forgotten',
+    does: 'nobody waits for those who still write under the old key',
+    defence: 'acknowledgement',
+    plants: { waitsForWriters: false },
+    breaks: ['R4'],
+    ...ALONE,
+  },
+  {
+    name: 'frozen-clock',
+    does: 'a writer’s clocks stand still, so that its keyring never gets stale',
+    defence: 'max-stale',
+    plants: {
+      clock: (clock, { role }) =>
+        role === 'writer' ? { ...clock, monotonicMs: () => 0, wallMs: () => Date.UTC(2026, 0, 1) } : clock,
+    },
+    breaks: ['R15', 'R4'],
+    ...ALONE,
+  },
+  {
+    name: 'accept-older-keyring',
+    does: 'a writer opens whatever keyring its store gives, without a memory of the newest',
+    defence: 'revision-memory',
+    plants: { remembersRevision: false },
+    breaks: ['R15', 'R4'],
+    ...ALONE,
+  },
+  {
+    name: 'plaintext-fallback',
+    does: 'what cannot be encrypted now is stored as it is',
+    defence: 'refusal',
+    plants: { writesPlaintext: true },
+    breaks: ['R9'],
+    ...ALONE,
+    pinned: { outage: true },
+  },
+
+  // ── The end of the old key ──
+  {
+    name: 'job-is-authority',
+    does: 'a key is suspended because the job record says `swept`',
+    defence: 'census',
+    plants: { counts: false },
+    breaks: ['R4'],
+    without: ['second-census', 'hold', 'fence'],
+    guard: 'none',
+    spared: ['in-flight'],
+    pinned: { operator: ['forge'], partitions: false, rotators: 2 },
+  },
+  {
+    name: 'one-census',
+    does: 'the count before the hold is taken for one after it',
+    defence: 'second-census',
+    plants: { countsTwice: false },
+    breaks: ['R4'],
+    without: ['fence'],
+    guard: 'hold',
+  },
+  {
+    name: 'stale-writer-after-hold',
+    does: 'the hold is shorter than a writer’s pause',
+    defence: 'hold',
+    plants: { holdMs: 300 },
+    breaks: ['R4'],
+    without: ['fence'],
+    guard: 'hold',
+  },
+  {
+    name: 'fence-on-insert-only',
+    does: 'there is a trigger for INSERT, and none for UPDATE',
+    defence: 'fence',
+    plants: { fenceFlaw: 'insert-only' },
+    breaks: ['R4'],
+    without: ['second-census', 'hold'],
+    guard: 'fence',
+  },
+  {
+    name: 'fence-null-unsafe',
+    does: 'the trigger compares with <>, so that what was NULL passes',
+    defence: 'fence',
+    plants: { fenceFlaw: 'null-unsafe' },
+    breaks: ['R4'],
+    without: ['second-census', 'hold'],
+    guard: 'fence',
+  },
+];
+
+type Commit = RecordStore['commit'];
+type PageOf = RecordStore['page'];
+
+function errorAsEnd(store: RecordStore): PageOf {
+  return async (layout, request) => {
+    try {
+      return await store.page(layout, request);
+    } catch {
+      return { records: [], next: request.after, done: true };
+    }
+  };
+}
+
+function shortAsEnd(store: RecordStore): PageOf {
+  return async (layout, request) => {
+    const page = await store.page(layout, request);
+    return { ...page, done: page.done || page.records.length < request.maxRecords };
+  };
+}
+
+function allDone(store: RecordStore): Commit {
+  return async (layout, chunk) => {
+    const { job } = chunk;
+    const told: Chunk = job ? { ...chunk, job: (swapped) => job(swapped.map(() => true)) } : chunk;
+    const outcome = await store.commit(layout, told);
+    return outcome.committed ? { committed: true, swapped: outcome.swapped.map(() => true) } : outcome;
+  };
+}
+
+function workFirst(store: RecordStore): Commit {
+  return async (layout, { job, ...chunk }): Promise<ChunkOutcome> => {
+    const outcome = await store.commit(layout, chunk);
+    if (!outcome.committed || !job) return outcome;
+    return (await store.writeJob(job(outcome.swapped))) ? outcome : { committed: false };
+  };
+}
+
+type Replace = (
+  table: string,
+  key: string,
+  column: string,
+  old: unknown,
+) => Promise<string | Uint8Array<ArrayBuffer>>;
+
+/** Swaps what was refused for something else, in the chunk that should only note it. */
+function replaceRefused(store: RecordStore, tools: StoreTools, replace: Replace): Commit {
+  return async (layout, chunk) => {
+    const swaps = [...chunk.swaps];
+    for (const { table, key, column } of chunk.quarantine) {
+      const old = tools.cellOf(table, key, column);
+      if (typeof old !== 'string' && !(old instanceof Uint8Array)) continue;
+      const definition = everything.tables.find(({ name }) => name === table);
+      const cell = definition?.layout.cells.findIndex(({ attribute }) => attribute === column) ?? 0;
+      swaps.push({
+        key,
+        cells: [{ cell, old: old as string, new: await replace(table, key, column, old) }],
+      });
+    }
+    const { job } = chunk;
+    const known = chunk.swaps.length;
+    const told: Chunk = job
+      ? { ...chunk, swaps, job: (swapped) => job(swapped.slice(0, known)) }
+      : { ...chunk, swaps };
+    const outcome = await store.commit(layout, told);
+    return outcome.committed ? { committed: true, swapped: outcome.swapped.slice(0, known) } : outcome;
+  };
+}
+
+/** What it has just sealed it opens from memory. */
+function trusting(engine: Engine, { role }: Process): Engine {
+  if (role !== 'rotator') return engine;
+  const sealed = new Map<string, Uint8Array<ArrayBuffer>>();
+  return {
+    ...engine,
+    seal(key, iv, aad, plaintext) {
+      const made = engine.seal(key, iv, aad, plaintext) as Uint8Array<ArrayBuffer>;
+      sealed.set(String(made), Uint8Array.from(plaintext));
+      return made;
+    },
+    open(key, iv, aad, ciphertext) {
+      const known = sealed.get(String(ciphertext));
+      return known ? Uint8Array.from(known) : engine.open(key, iv, aad, ciphertext);
+    },
+  };
+}
