@@ -357,12 +357,12 @@ class Torture {
     child: Child<RotatorSaid>,
     round: Extract<Round, { kind: 'point' }>,
   ): Promise<Round | undefined> {
-    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine|reread/.test(
+    const isRare = /key\.|keyring\.change|coverage|job\.|estimate|census|boundaries|quarantine|reread/.test(
       round.point,
     );
     const meets = round.point.endsWith('chunk.reread') ? 'patch' : undefined;
     const isPartitioned = round.point.endsWith('boundaries');
-    const isJob = /job|estimate|chunk.reread/.test(round.point);
+    const isJob = /job|coverage|estimate|chunk.reread|quarantine.read/.test(round.point);
     if (round.point.endsWith('quarantine.settle')) await this.#poison();
     const end: End = { point: round.point, nth: isRare ? 1 : 1 + this.#random(5), how: 'SIGKILL' };
     await this.#order(child, {
