@@ -18,5 +18,5 @@ it.each([
     for (const cut of ['before', 'after'])
       expect(report.other[`cut ${cut} COMMIT (rotator)`], cut).toBeGreaterThanOrEqual(1);
   },
-  300_000,
+  600_000,
 );

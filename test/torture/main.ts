@@ -1,7 +1,8 @@
 /** `npm run torture -- --store postgres|mariadb|sqlite [--kills 50] [--each 1] [--keyring files|database] [--seed N]` */
 import { parseArgs } from 'node:util';
 import { FAULTS, type Fault } from './faults.js';
-import { print } from './report.js';
+import { print, printRooms } from './report.js';
+import { ROOMS, isSoundRoom } from './room.js';
 import { describeStore } from './stores.js';
 import { torture } from './torture.js';
 import { STORES, type StoreName } from './world.js';
@@ -52,5 +53,8 @@ async function run(store: StoreName, fault: Fault | undefined): Promise<void> {
       schema: store === 'mariadb' ? 'mysql' : 'public',
     }),
   );
-  process.exitCode = report.faults.length === 0 ? 0 : 1;
+  const rooms = store === 'sqlite' && !fault ? await Promise.all(ROOMS.map((room) => room())) : [];
+  printRooms(rooms);
+  const isSound = report.faults.length === 0 && rooms.every(isSoundRoom);
+  process.exitCode = isSound ? 0 : 1;
 }

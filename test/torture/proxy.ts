@@ -59,10 +59,11 @@ export async function startProxy(target: number): Promise<CuttingProxy> {
     port: (server.address() as AddressInfo).port,
     cutNext(cut, callOff) {
       return new Promise((resolve) => {
-        wanted = { cut, done: () => resolve(true) };
+        const own = { cut, done: () => resolve(true) };
+        wanted = own;
         const give = (): void => {
-          if (wanted) resolve(false);
-          wanted = undefined;
+          if (wanted === own) wanted = undefined;
+          resolve(false); // nothing new, where it was cut
         };
         callOff.then(give, give);
       });

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { type RoomReport, isSoundRoom } from './room.js';
 import type { Report } from './torture.js';
 import { CHUNK_RECORDS } from './world.js';
 
@@ -40,4 +41,15 @@ export function print({ options, kills, other, seconds, findings, faults }: Repo
 
 function list(counts: Readonly<Record<string, number>>): void {
   for (const [name, n] of Object.entries(counts)) console.log(`  ${String(n).padStart(7)}  ${name}`);
+}
+
+/** Prints what came of databases without room. */
+export function printRooms(rooms: readonly RoomReport[]): void {
+  for (const room of rooms) {
+    const { name, stoppedBy, scanned, records, lost, changed, underOldKeys } = room;
+    const codes = [...new Set(stoppedBy)].join(', ');
+    console.log(
+      `\n${name}: stopped ${stoppedBy.length} times by ${codes}; ${scanned} looks at ${records} records, ${lost} lost, ${changed} changed, ${underOldKeys} cells under old keys${isSoundRoom(room) ? '' : ': A FAULT'}`,
+    );
+  }
 }

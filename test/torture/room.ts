@@ -37,6 +37,18 @@ export interface RoomReport {
   readonly underOldKeys: number;
 }
 
+/** Whether it is as it must be: it was stopped, lost nothing, and came to its end without looking at anything twice. */
+export function isSoundRoom({
+  stoppedBy,
+  scanned,
+  records,
+  lost,
+  changed,
+  underOldKeys,
+}: RoomReport): boolean {
+  return stoppedBy.length > 0 && scanned === records && lost + changed + underOldKeys === 0;
+}
+
 const RECORDS = 600;
 const MORE_PAGES = 5;
 /** An end to a rotation that never ends. */

@@ -55,25 +55,24 @@ describe.each(DRIVERS)('a rotation over $name', (driver) => {
 
 describe('a torture finds', () => {
   const find = (fault: Fault, options: Partial<TortureOptions>) =>
-    torture({ store: 'sqlite', kills: 1, each: 0, seed: SEED, schema: '', fault, ...options });
+    torture({ store: 'sqlite', kills: 1, each: 2, others: 0, seed: SEED, schema: '', fault, ...options });
 
   it('what a swap loses that does not compare', async () => {
     const { findings, faults } = await find('blind update', {
       meets: 'patch',
       points: ['after chunk.commit'],
-      each: 2,
     });
     expect(findings.lost.length + findings.violations.length).toBeGreaterThan(0);
     expect(faults).not.toEqual([]);
   }, 120_000);
 
   it('what a checkpoint passes over that is ahead of its work', async () => {
-    const { findings } = await find('checkpoint before write', { points: ['before swap'], each: 3 });
+    const { findings } = await find('checkpoint before write', { points: ['before swap'] });
     expect(findings.passedOver).not.toEqual([]);
   }, 120_000);
 
   it('what an upsert brings back', async () => {
-    const { findings } = await find('upsert', { meets: 'delete', points: ['after chunk.commit'], each: 2 });
+    const { findings } = await find('upsert', { meets: 'delete', points: ['after chunk.commit'] });
     expect(findings.resurrected.length + findings.violations.length).toBeGreaterThan(0);
   }, 120_000);
 });

@@ -54,8 +54,10 @@ export interface TortureOptions {
   readonly store: StoreName;
   /** At least so many processes are killed. */
   readonly kills: number;
-  /** At least so often at every named point, and so often each other thing is done. */
+  /** At least so often at every named point of a rotator. */
   readonly each: number;
+  /** So often each other thing is done, and at every named point of a writer. Default: as `each`. */
+  readonly others?: number;
   /** Where the keyring is. Default: in files. */
   readonly keyringIn?: World['keyringIn'];
   readonly seed: number;
@@ -200,33 +202,33 @@ class Torture {
   // ── What is done ─────────────────────────────────────────────────────────────
 
   #rotatorRounds(): Round[] {
-    const { store, kills, each } = this.#options;
+    const { store, kills, each, others = each } = this.#options;
     const { points: named = rotatorPoints(store) } = this.#options;
     const points = named.flatMap((point) => times(each, (): Round => ({ kind: 'point', point, tries: 0 })));
-    const atWriters = WRITER_POINTS.length * each;
+    const atWriters = WRITER_POINTS.length * others;
     const random = Math.max(Math.ceil(kills / 10), kills - points.length - atWriters);
     const cuts = (['before', 'after'] as const).flatMap((cut) =>
-      times(each, (): Round => ({ kind: 'cut', cut })),
+      times(others, (): Round => ({ kind: 'cut', cut })),
     );
     return this.#shuffled([
       ...points,
       ...times(random, (): Round => ({ kind: 'random' })),
-      ...times(each * 2, (): Round => ({ kind: 'stop' })),
-      ...times(each, (): Round => ({ kind: 'pause' })),
-      ...times(each, (): Round => ({ kind: 'terminate' })),
+      ...times(others * 2, (): Round => ({ kind: 'stop' })),
+      ...times(others, (): Round => ({ kind: 'pause' })),
+      ...times(others, (): Round => ({ kind: 'terminate' })),
       ...(store === 'sqlite' ? [] : cuts),
     ]);
   }
 
   #writerRounds(): WriterRound[] {
-    const { store, each } = this.#options;
+    const { store, each, others = each } = this.#options;
     const cuts = (['before', 'after'] as const).flatMap((cut) =>
-      times(each, (): WriterRound => ({ kind: 'cut', cut })),
+      times(others, (): WriterRound => ({ kind: 'cut', cut })),
     );
     return this.#shuffled([
-      ...WRITER_POINTS.flatMap((point) => times(each, (): WriterRound => ({ kind: 'point', point }))),
-      ...times(each, (): WriterRound => ({ kind: 'freeze' })),
-      ...times(each, (): WriterRound => ({ kind: 'stop' })),
+      ...WRITER_POINTS.flatMap((point) => times(others, (): WriterRound => ({ kind: 'point', point }))),
+      ...times(others, (): WriterRound => ({ kind: 'freeze' })),
+      ...times(others, (): WriterRound => ({ kind: 'stop' })),
       ...(store === 'sqlite' ? [] : cuts),
     ]);
   }
@@ -335,7 +337,7 @@ class Torture {
     if (!writer || records.length === 0) return;
     const touched = writer.child.hear((said): said is { readonly touched: boolean } => 'touched' in said);
     writer.child.send({ touch: records, kind } satisfies WriterOrder);
-    await Promise.race([touched, pause(400)]); // it may be stopped, or dead
+    await Promise.race([touched, pause(1_000)]); // it may be stopped, or dead
   }
 
   /** Gives back the round, where it is to be done again. */
@@ -355,12 +357,14 @@ class Torture {
     child: Child<RotatorSaid>,
     round: Extract<Round, { kind: 'point' }>,
   ): Promise<Round | undefined> {
-    const isRare = /key\.|keyring\.change|job\.|estimate|census|boundaries|quarantine/.test(round.point);
+    const isRare = /key\.|keyring\.change|coverage|job\.|estimate|census|boundaries|quarantine|reread/.test(
+      round.point,
+    );
     const meets = round.point.endsWith('chunk.reread') ? 'patch' : undefined;
     const isPartitioned = round.point.endsWith('boundaries');
-    const isJob = /job|estimate|chunk.reread/.test(round.point);
+    const isJob = /job|coverage|estimate|chunk.reread|quarantine.read/.test(round.point);
     if (round.point.endsWith('quarantine.settle')) await this.#poison();
-    const end: End = { point: round.point, nth: 1 + this.#random(isRare ? 2 : 5), how: 'SIGKILL' };
+    const end: End = { point: round.point, nth: isRare ? 1 : 1 + this.#random(5), how: 'SIGKILL' };
     await this.#order(child, {
       end,
       ...(meets ? { meets } : {}),
@@ -420,9 +424,8 @@ class Torture {
         await pause(20);
         isPaused = await pauseRotation({ ...options, reason: 'torture' });
       }
+      await this.#killAtRandom(child);
       if (!isPaused) return { kind: 'pause' };
-      await pause(this.#random(LONGEST_LIFE_MS));
-      await this.#killAtRandom(child, 50);
       const before = await rotationStatus(everything, options);
       const other = await this.#nextRotator();
       await this.#order(other, { isPartitioned: false });
@@ -498,6 +501,9 @@ class Torture {
     type Ready = Extract<WriterSaid, { readonly ready: true }>;
     const ready = await child.hear((said): said is Ready => 'ready' in said);
     if (!ready) this.#faults.push('a writer did not begin');
+    void child.ended.then(({ code }) => {
+      if (code) this.#faults.push(`a writer ended with code ${code}`);
+    });
     this.#writers[i] = { child, processId: ready?.processId };
   }
 

@@ -226,43 +226,45 @@ function passedOver(rotators: readonly RotatorLine[], deeds: readonly LoggedDeed
 }
 
 function repeatedWork(rotators: readonly RotatorLine[]): RepeatedWork {
-  const jobs = new Map<number, string>();
-  const seen = new Map<string, Set<string>>();
+  /** What a process is at, and since when: one more at every job record that it writes to begin or go on. */
+  const turns = new Map<number, { readonly job: string; readonly turn: number }>();
+  /** By pass of a job: in whose turn a record was looked at last. */
+  const seen = new Map<string, Map<string, number>>();
   const ended = new Set<string>();
-  const last = new Map<string, number>();
-  let newest = '';
-  const work = { jobs: 0, handovers: 0, scanned: 0, repeated: 0, mostAtOnce: 0, begunAgain: 0 };
-  /** By process, since the job last changed hands. */
+  const jobs = new Set<string>();
   const atOnce = new Map<number, number>();
+  let [newest, count] = ['', 0];
+  const work = { jobs: 0, handovers: 0, scanned: 0, repeated: 0, mostAtOnce: 0, begunAgain: 0 };
   for (const line of rotators) {
     if ('job' in line) {
       if (line.isFresh) {
         work.jobs++;
-        // The scope stands before the time: another one is another aim.
+        // The scope stands before the time.
         if (newest.split(' ')[0] === line.job.split(' ')[0] && !ended.has(newest)) work.begunAgain++;
-      } else if (last.has(line.job)) work.handovers++;
-      last.set(line.job, line.run);
+      }
+      if (turns.get(line.run)?.job !== line.job && jobs.has(line.job)) work.handovers++;
+      jobs.add(line.job);
       newest = line.job;
-      jobs.set(line.run, line.job);
+      turns.set(line.run, { job: line.job, turn: ++count });
       atOnce.clear();
     }
     if (!('page' in line)) continue;
-    const job = jobs.get(line.run) ?? '';
-    const pass = `${job} ${line.pass}`;
-    const before = seen.get(pass) ?? new Set<string>();
-    seen.set(pass, before);
-    const repeated = line.keys.filter((key) => before.has(key)).length;
+    const { job, turn } = turns.get(line.run) ?? { job: '', turn: 0 };
+    const before = seen.get(`${job} ${line.pass}`) ?? new Map<string, number>();
+    seen.set(`${job} ${line.pass}`, before);
+    // One that it has looked at itself is looked at again because a page stayed locked: no crash made that.
+    const repeated = line.keys.filter((key) => (before.get(key) ?? turn) !== turn).length;
     work.scanned += line.keys.length;
     work.repeated += repeated;
     atOnce.set(line.run, (atOnce.get(line.run) ?? 0) + repeated);
     work.mostAtOnce = Math.max(work.mostAtOnce, atOnce.get(line.run) ?? 0);
-    for (const key of line.keys) before.add(key);
+    for (const key of line.keys) before.set(key, turn);
     if (line.isLast) ended.add(job);
     else ended.delete(job);
   }
-  const count = (name: 'swept' | 'activated' | 'suspended'): number =>
+  const times = (name: 'swept' | 'activated' | 'suspended'): number =>
     rotators.filter((line) => name in line).length;
-  return { ...work, sweeps: count('swept'), activated: count('activated'), suspended: count('suspended') };
+  return { ...work, sweeps: times('swept'), activated: times('activated'), suspended: times('suspended') };
 }
 
 /** Why a torture failed; none where everything holds. */

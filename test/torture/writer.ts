@@ -197,7 +197,10 @@ class Writer {
       // Until COMMIT is said the database undoes it, whatever becomes of the connection.
       if (!isCommitting.yes) {
         this.#log({ at: Date.now(), undone: intent });
-        if (!isConnectionLost(error) && !application.isBusy(error)) throw error;
+        if (!isConnectionLost(error) && !application.isBusy(error)) {
+          this.#log({ at: Date.now(), violation: `${deed.kind} of ${name} failed: ${String(error)}` });
+          throw error;
+        }
         return !isConnectionLost(error);
       }
       if (!isConnectionLost(error)) throw error;
