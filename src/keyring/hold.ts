@@ -85,8 +85,7 @@ export function assertUnused(
   { census, abandon }: Pick<EmptinessProof, 'census' | 'abandon'>,
 ): number {
   const cells = census.cells[keyId] ?? 0;
-  if (cells > 0 && cells !== (abandon[keyId] ?? 0))
-    throw new KeyInUseError(cells, { keyId });
+  if (cells > 0 && cells !== (abandon[keyId] ?? 0)) throw new KeyInUseError(cells, { keyId });
   return cells;
 }
 
