@@ -93,8 +93,7 @@ export function assertUnused(
   { census, abandon }: Pick<EmptinessProof, 'census' | 'abandon'>,
 ): number {
   const cells = census.cells[keyId] ?? 0;
-  if (cells > 0 && cells !== (Object.hasOwn(abandon, keyId) ? abandon[keyId] : 0))
-    throw new KeyInUseError(cells, { keyId });
+  if (cells > 0 && cells !== (abandon[keyId] ?? 0)) throw new KeyInUseError(cells, { keyId });
   return cells;
 }
 

@@ -71,7 +71,7 @@ export async function noteCensus(
 function noted(entry: KeyEntry, proof: EmptinessProof): KeyEntry {
   const keyId = keyIdOf(entry);
   const cells = proof.census.cells[keyId] ?? 0;
-  const isEmpty = cells === 0 || (Object.hasOwn(proof.abandon, keyId) && cells === proof.abandon[keyId]);
+  const isEmpty = cells === 0 || cells === proof.abandon[keyId];
   if (!isEmpty) return entry.emptySince === undefined ? entry : without(entry, 'emptySince');
   if (!KEY_STATES[entry.state].canSuspend) return entry;
   const emptySince = isoTime(emptyFromMs(entry, proof));
