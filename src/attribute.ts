@@ -23,7 +23,7 @@ export interface AdoptingOptions {
   readonly parse?: (stored: string | Bytes) => unknown;
   /** With `from`: which one counts where a record has both and they differ. Default: neither, the record is refused (`adoption-conflict`). */
   readonly newer?: 'plaintext' | 'cell';
-  /** When it should be over. It only warns ({@link overdueAdoptions} in `cellseal/rotation`): nothing begins to fail by a clock. */
+  /** When it should be over. It only warns (`overdueAdoptions` in `cellseal/rotation`): nothing begins to fail by a clock. */
   readonly until?: Date;
 }
 
