@@ -7,12 +7,8 @@ type Row = Readonly<Record<string, unknown>>;
 /** A table in memory has the columns of its layout, and whatever its rows have besides. */
 export function describeRows(layout: TableLayout, rows: readonly Row[]): TableDescription {
   const key = layout.key.map(({ column }) => column);
-  const own = [
-    ...key,
-    ...(layout.tenant ? [layout.tenant.column] : []),
-    ...layout.cells.map(({ column }) => column),
-  ];
-  const properties = new Set(layoutNames(layout).keys());
+  const names = layoutNames(layout);
+  const [own, properties] = [names.values(), names];
   const more = new Set(rows.flatMap((row) => Object.keys(row)).filter((name) => !properties.has(name)));
   return {
     path: [layout.name],
@@ -33,9 +29,11 @@ export function describeRows(layout: TableLayout, rows: readonly Row[]): TableDe
 }
 
 /** What a row calls a column, by name: rows have the definition's names. */
-function layoutNames({ cells, key, tenant }: TableLayout): Map<string, string> {
+function layoutNames({ cells, formerKey = [], key, tenant }: TableLayout): Map<string, string> {
+  const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
+  const parts = [...key, ...formerKey, ...(tenant ? [tenant] : []), ...sources];
   return new Map([
-    ...[...key, ...(tenant ? [tenant] : [])].map(({ column, name }) => [name, column] as const),
+    ...parts.map(({ column, name }) => [name, column] as const),
     ...cells.map(({ attribute, column }) => [attribute, column] as const),
   ]);
 }

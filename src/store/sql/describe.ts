@@ -69,7 +69,8 @@ async function unfitIn(
 ): Promise<UnfitPlace[]> {
   if (table.kind !== 'table') return [];
   const whole = await dialect.tableFault(queries, layout.from);
-  const keys = layout.tenant ? [...layout.key, layout.tenant] : layout.key;
+  const { formerKey = [], key, tenant } = layout;
+  const keys = [...key, ...formerKey, ...(tenant ? [tenant] : [])];
   return [
     ...(whole === undefined ? [] : [{ rule: whole }]),
     ...faults(table, keys, dialect.keyFault, ({ name }) => name),

@@ -59,9 +59,12 @@ function describeLayout(client: SqliteClient, layout: TableLayout): TableDescrip
   const listed = readListed(client, path);
   if (!listed) return undefined;
   const { columns, ...table } = describeTable(client, path, listed);
-  const keys = layout.tenant ? [...layout.key, layout.tenant] : layout.key;
+  const { cells, formerKey = [], key, tenant } = layout;
+  const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
   const spelling = new Map(
-    [...keys, ...layout.cells].map(({ column }) => [column.toLowerCase(), column] as const),
+    [...key, ...formerKey, ...(tenant ? [tenant] : []), ...cells, ...sources].map(
+      ({ column }) => [column.toLowerCase(), column] as const,
+    ),
   );
   const spelled = columns.map((column) => ({
     ...column,
