@@ -38,6 +38,7 @@ export interface FinishOutcome {
 
 /** A key that was counted empty. */
 export interface HeldKey {
+  /** The key's id. */
   readonly keyId: string;
   /** A count that begins before this suspends it not yet. */
   readonly until: Date;

@@ -58,7 +58,13 @@ export {
   retryQuarantined,
 } from './quarantine.js';
 export type { RotationLimits, SweepLimits } from './rotate.js';
-export { type RotationState, type RotationStatus, type SweepStatus, rotationStatus } from './status.js';
+export {
+  type QuarantineStatus,
+  type RotationState,
+  type RotationStatus,
+  type SweepStatus,
+  rotationStatus,
+} from './status.js';
 
 /** What {@link rotate} takes. */
 export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimits {}

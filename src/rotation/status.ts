@@ -28,6 +28,7 @@ export type RotationState =
 
 /** Where a rotation is, and what comes next. */
 export interface RotationStatus {
+  /** Where it is. */
   readonly state: RotationState;
   /** The function that takes the next step. */
   readonly next:
@@ -46,21 +47,33 @@ export interface RotationStatus {
   readonly olderKeys: readonly KeyInfo[];
   /** The sweep that is under way or was the last for these tables; `undefined` where there was none. */
   readonly sweep: SweepStatus | undefined;
-  /** Cells in quarantine, and those of them that were given up. */
-  readonly quarantine: { readonly cells: number; readonly abandoned: number };
+  /** What was refused, by this rotation and those before it. */
+  readonly quarantine: QuarantineStatus;
+}
+
+/** How many cells are in quarantine. */
+export interface QuarantineStatus {
+  /** All of them. */
+  readonly cells: number;
+  /** Those that were given up. */
+  readonly abandoned: number;
 }
 
 /** A sweep, as its job record has it: a hint, whatever it says. */
 export interface SweepStatus extends PaceSettings {
+  /** `swept`: every record was looked at. */
   readonly state: 'sweeping' | 'paused' | 'swept' | 'blocked';
   /** Why it is paused or blocked. */
   readonly reason: string | undefined;
   /** The table under way, by its name in the definition. */
   readonly table: string;
+  /** 1, or more where records had to be deferred, or other keys were made active meanwhile. */
   readonly pass: number;
   /** Records looked at in this pass. */
   readonly done: number;
+  /** Over the whole sweep, interruptions included. */
   readonly counters: SweepCounters;
+  /** When it began, by the clock of the process that began it. */
   readonly startedAt: Date;
   /** When it last wrote its record. A sweep that goes on writes every second or so. */
   readonly updatedAt: Date;

@@ -3,13 +3,20 @@
  *
  * @packageDocumentation
  */
-import type { Chunk, ChunkOutcome, Page, RecordStore, TableCount } from '../ports/record-store.js';
+import type {
+  Chunk,
+  ChunkOutcome,
+  Page,
+  RecordStore,
+  TableCount,
+  TableLayout,
+} from '../ports/record-store.js';
 import { countTable } from './sqlite/census.js';
 import type { Row, SqliteClient } from './sqlite/client.js';
 import { describeTables, findCells } from './sqlite/describe.js';
 import { SqliteJobs } from './sqlite/jobs.js';
 import { readBoundaries, readPage, rereadRecords, swapRecords } from './sqlite/records.js';
-import { ROLL_BACK, guarded, inTransaction, tableName } from './sqlite/sql.js';
+import { ROLL_BACK, guarded, inTransaction, pathOf, tableName } from './sqlite/sql.js';
 
 export type { SqliteChanges, SqliteClient, SqliteStatement, SqliteValue } from './sqlite/client.js';
 export { type SqliteKeyringOptions, sqliteKeyring } from './sqlite/keyring.js';
@@ -58,7 +65,8 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
     },
 
     census: (layouts) =>
-      inTransaction(client, 'BEGIN', () =>
+      // The snapshot of each attached file begins at its first read: over several nobody writes meanwhile.
+      inTransaction(client, filesOf(layouts) > 1 ? 'BEGIN IMMEDIATE' : 'BEGIN', () =>
         layouts.map((layout) => countTable(client, layout)),
       ) as TableCount[],
 
@@ -84,4 +92,9 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
         return jobs.settle(id, cells, to);
       }) as number,
   };
+}
+
+/** In how many database files tables are. */
+function filesOf(layouts: readonly TableLayout[]): number {
+  return new Set(layouts.map(({ from }) => pathOf(from).schema)).size;
 }
