@@ -60,7 +60,7 @@ it('a table of MariaDB that is not in InnoDB is refused', async () => {
   await dropTables(maria.executor);
   await maria.executor.query('CREATE TABLE people (id CHAR(36) PRIMARY KEY, name TEXT) ENGINE = MyISAM', []);
   const ended = await rotated(maria, mysqlRecords(maria.executor), ['?', '?']);
-  expect(ended).toEqual({ code: 'store-unfit', isUntouched: true });
+  expect(ended).toEqual({ code: 'schema-mismatch', isUntouched: true });
 });
 
 it('a table of PostgreSQL whose records are hidden from the role is refused', async () => {

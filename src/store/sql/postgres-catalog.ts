@@ -14,11 +14,12 @@ const KINDS: Readonly<Record<string, ColumnKind>> = {
 /** The length modifier of `varchar(n)` and `char(n)` counts its own four bytes. */
 const MODIFIER_BYTES = 4;
 
+// Each parameter stands once, in order, for clients that number by place; and no type is left that only the catalog has.
 // A domain stands for the type below it: `b`, with the modifier that the domain gives it.
 const COLUMNS = `
-  SELECT c.relname AS tbl, c.relkind AS kind, a.attname AS name,
+  SELECT c.relname::text AS tbl, c.relkind::text AS kind, a.attname::text AS name,
          format_type(b.oid, NULL) AS type, format_type(a.atttypid, a.atttypmod) AS whole,
-         CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE a.atttypmod END AS modifier, b.typcategory AS category,
+         CASE WHEN t.typbasetype <> 0 THEN t.typtypmod ELSE a.atttypmod END AS modifier, b.typcategory::text AS category,
          CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE 1 END AS nullable,
          CASE WHEN a.attgenerated = '' AND a.attidentity <> 'a' THEN 0 ELSE 1 END AS rewritten,
          CASE WHEN has_column_privilege(c.oid, a.attnum, 'SELECT') THEN 1 ELSE 0 END AS readable,
@@ -28,18 +29,18 @@ const COLUMNS = `
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     JOIN pg_type t ON t.oid = a.atttypid
     JOIN pg_type b ON b.oid = COALESCE(NULLIF(t.typbasetype, 0), t.oid)
-   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = $1 AND (CAST($2 AS text) IS NULL OR c.relname = $2)
+   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = $1 AND c.relname = COALESCE(CAST($2 AS text), c.relname)
    ORDER BY c.relname, a.attnum`;
 // Partial indexes, those of expressions, and those that are not valid yet leave records out.
 const KEYS = `
-  SELECT c.relname AS tbl, i.indexrelid::text AS idx, a.attname AS name, CASE WHEN a.attnotnull THEN 0 ELSE 1 END AS nullable
+  SELECT c.relname::text AS tbl, i.indexrelid::text AS idx, a.attname::text AS name, CASE WHEN a.attnotnull THEN 0 ELSE 1 END AS nullable
     FROM pg_index i
     JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
    CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
    WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
-     AND n.nspname = $1 AND (CAST($2 AS text) IS NULL OR c.relname = $2)
+     AND n.nspname = $1 AND c.relname = COALESCE(CAST($2 AS text), c.relname)
    ORDER BY c.relname, NOT i.indisprimary, i.indexrelid, k.place`;
 
 /** What PostgreSQL says of its tables. */
@@ -49,7 +50,7 @@ export const POSTGRES_CATALOG: Catalog = {
     if (schema !== undefined) return { schema, table };
     const path = `"${table.replaceAll('"', '""')}"`;
     const [row] = await queries.query(
-      'SELECT COALESCE((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)), current_schema()) AS schema',
+      'SELECT COALESCE((SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)), current_schema()::text) AS schema',
       [path],
     );
     return { schema: textOf(row?.['schema'] ?? 'public'), table };

@@ -175,7 +175,7 @@ function keysOf(client: SqliteClient, path: SqlitePath, columns: readonly Row[])
   }));
 }
 
-/** A primary key here allows nulls unless it says otherwise, which hardly anybody knows: so it is looked whether there is one. */
+/** A primary key here allows nulls unless it says otherwise, and a column that is added later must allow them: so it is looked whether there is one. */
 function mayBeNull(
   client: SqliteClient,
   path: SqlitePath,
@@ -185,8 +185,7 @@ function mayBeNull(
 ): boolean {
   const column = columns.find((row) => row['name'] === name);
   if (Number(column?.['notnull']) === 1) return false;
-  if (Number(column?.['pk']) === 0) return true;
-  const isRowId = key.length === 1 && String(column?.['type']).toUpperCase() === 'INTEGER';
+  const isRowId = Number(column?.['pk']) !== 0 && key.length === 1 && String(column?.['type']).toUpperCase() === 'INTEGER';
   if (isRowId) return false;
   return (
     client.prepare(`SELECT 1 FROM ${nameOf(path)} WHERE ${columnOf(name)} IS NULL LIMIT 1`).all().length > 0
