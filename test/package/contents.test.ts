@@ -110,9 +110,9 @@ describe('the tarball', () => {
         .map(([what, bytes]) => `${what} ${(bytes / KIB).toFixed(0)} KiB`)
         .join(', '),
     );
-    expect(sizes.tarball).toBeLessThan(300 * KIB);
-    expect(sizes.code).toBeLessThan(500 * KIB);
-    expect(sizes.installed).toBeLessThan(1024 * KIB);
+    expect(sizes.tarball).toBeLessThan(400 * KIB);
+    expect(sizes.code).toBeLessThan(700 * KIB);
+    expect(sizes.installed).toBeLessThan(1400 * KIB);
   });
 });
 
