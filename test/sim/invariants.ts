@@ -101,6 +101,8 @@ export class Invariants implements DatabaseListener {
     if (!definition) return;
     const from = before.cursor === null ? Number.NEGATIVE_INFINITY : Number(before.cursor);
     const isSameTable = job.table === before.table && job.state !== 'swept';
+    // Paused, or at another pace, where it stood.
+    if (isSameTable && job.cursor === before.cursor) return;
     const to = isSameTable && job.cursor !== null ? Number(job.cursor) : Number.POSITIVE_INFINITY;
     const readAt = this.#pages.get(process)?.get(definition.name) ?? 0;
     const check = (): void => {

@@ -1,11 +1,11 @@
 /** What a seed stands for: a world, and what goes wrong in it. */
-import { AIMS, type Aim, type FaultKind, type OperatorAct } from './points.js';
+import { AIMS, type Aim, type FaultKind, type OperatorAct, aimName } from './points.js';
 import { Chance } from './random.js';
 
 /** The longest pause of a writer where a hold is to outlast it. */
 export const LONGEST_PAUSE_MS = 4_500;
-/** Longer than that, as the rule wants it. */
-export const HOLD_MS = 6_000;
+/** Longer than that and the time for which a keyring encrypts together, as the rule wants it. */
+export const HOLD_MS = 7_500;
 
 /** Dangers that a world can be spared. */
 export const DANGERS = ['in-flight', 'replay', 'poison', 'forgery', 'flip', 'undo'] as const;
@@ -41,6 +41,10 @@ export interface Variant {
   readonly partitions: boolean;
   /** Whether suspended keys are destroyed at the end. */
   readonly destroys: boolean;
+  /** Whether writers write at short intervals. */
+  readonly haste: boolean;
+  /** Whether readers decrypt what they read long before. */
+  readonly lateReader: boolean;
   /** Cells that do not open. */
   readonly poison: number;
   readonly operator: readonly OperatorAct[];
@@ -66,17 +70,35 @@ export interface PlanBounds {
   /** `undefined`: whichever the seed says. */
   readonly guard?: Variant['guard'] | 'none' | undefined;
   readonly pinned?: Partial<Variant>;
+  /** Pairs of which each plan has some, as {@link aimName} spells them. Default: any. */
+  readonly aims?: readonly string[];
 }
 
 const MOST_FAULTS = 5;
+const MOST_TIMES = 4;
+/** How many more of a plant's own faults there are, and how late they come. */
+const MORE_AIMED = 3;
+const MOST_AIMED_AT = 12;
 
 /** The plan of a seed. Its first fault goes round all pairs of point and kind, so that a few hundred seeds meet each. */
 export function planOf(seed: number, bounds: PlanBounds): Plan {
   const chance = new Chance(seed, 'plan');
   const aims = AIMS.filter((aim) => isPossible(aim, bounds));
-  const first = aims[seed % aims.length] as Aim;
+  const chosen = bounds.aims
+    ? aims.filter(({ point, kind }) => bounds.aims?.includes(aimName(point.name, kind)))
+    : aims;
+  const first = chosen[seed % chosen.length] as Aim;
   const variant = variantFor(first, chance, bounds);
-  const faults: Fault[] = [faultAt(first, chance)];
+  // Every other round aims at the first time that the point is reached: many are reached once only.
+  const isFirstTime = Math.floor(seed / chosen.length) % 2 === 0 && bounds.aims === undefined;
+  const faults: Fault[] = [
+    { ...faultAt(first, chance, bounds.aims && MOST_AIMED_AT), ...(isFirstTime ? { nth: 1 } : {}) },
+  ];
+  for (let more = bounds.aims ? MORE_AIMED : 0; more > 0; more--) {
+    const aim = chance.pick(chosen);
+    if (fits(aim, variant) && !isOnePauseTooMany(aim, faults, variant))
+      faults.push(faultAt(aim, chance, MOST_AIMED_AT));
+  }
   for (let more = chance.below(MOST_FAULTS); more > 0; more--) {
     const aim = chance.pick(aims);
     if (fits(aim, variant) && !isOnePauseTooMany(aim, faults, variant)) faults.push(faultAt(aim, chance));
@@ -84,8 +106,8 @@ export function planOf(seed: number, bounds: PlanBounds): Plan {
   return { variant, faults };
 }
 
-function faultAt({ point, kind }: Aim, chance: Chance): Fault {
-  const nth = chance.happens(0.5) ? 1 : chance.between(1, 4);
+function faultAt({ point, kind }: Aim, chance: Chance, mostTimes = MOST_TIMES): Fault {
+  const nth = chance.happens(0.5) ? 1 : chance.between(1, mostTimes);
   return { point: point.name, kind, nth, isOther: chance.happens(0.5) };
 }
 
@@ -115,7 +137,18 @@ function isPossible({ point, kind }: Aim, { spared, guard, pinned = {} }: PlanBo
 }
 
 function fits({ point: { needs } }: Aim, variant: Variant): boolean {
-  const { transactions, guard, operator, poison, appTransactions, usage, partitions, destroys } = needs;
+  const {
+    transactions,
+    guard,
+    operator,
+    poison,
+    appTransactions,
+    usage,
+    partitions,
+    destroys,
+    haste,
+    lateReader,
+  } = needs;
   return (
     (transactions === undefined || transactions === variant.transactions) &&
     (guard === undefined || guard === variant.guard) &&
@@ -124,6 +157,8 @@ function fits({ point: { needs } }: Aim, variant: Variant): boolean {
     (!appTransactions || variant.appTransactions) &&
     (!usage || variant.usage) &&
     (!destroys || variant.destroys) &&
+    (!haste || variant.haste) &&
+    (!lateReader || variant.lateReader) &&
     (partitions === undefined || partitions === variant.partitions)
   );
 }
@@ -163,7 +198,9 @@ function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBound
     outage: chance.happens(0.2),
     destroys: needs.destroys ?? chance.happens(0.2),
     usage: needs.usage ?? chance.happens(0.2),
-    poison: isSpared('poison') ? 0 : needs.poison ? chance.between(1, 2) : chance.happens(0.25) ? 1 : 0,
+    haste: needs.haste ?? chance.happens(0.15),
+    lateReader: needs.lateReader ?? chance.happens(0.1),
+    poison: isSpared('poison') ? 0 : needs.poison ? chance.between(2, 4) : chance.happens(0.25) ? 1 : 0,
     operator: acts,
     ...pinned,
   };
