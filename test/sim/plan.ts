@@ -76,6 +76,8 @@ export interface PlanBounds {
 
 const MOST_FAULTS = 5;
 const MOST_TIMES = 4;
+/** A rotator that has read a page waits, while writers write. */
+const MEETING: Fault = { point: 'rotator.chunk.rewrite', kind: 'pause', nth: 1, isOther: false };
 /** How many more of a plant's own faults there are, and how late they come. */
 const MORE_AIMED = 3;
 const MOST_AIMED_AT = 12;
@@ -94,6 +96,7 @@ export function planOf(seed: number, bounds: PlanBounds): Plan {
   const faults: Fault[] = [
     { ...faultAt(first, chance, bounds.aims && MOST_AIMED_AT), ...(isFirstTime ? { nth: 1 } : {}) },
   ];
+  if (first.point.needs.haste) faults.push(MEETING);
   for (let more = bounds.aims ? MORE_AIMED : 0; more > 0; more--) {
     const aim = chance.pick(chosen);
     if (fits(aim, variant) && !isOnePauseTooMany(aim, faults, variant))
@@ -180,11 +183,12 @@ function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBound
     if (act !== needs.operator && !isUnfit && chance.happens(0.2)) acts.push(act);
   }
   return {
-    people: chance.between(3, 14),
+    // Some of the cells that do not open are to be there when it is counted.
+    people: needs.poison ? 14 : chance.between(3, 14),
     notes: chance.between(2, 8),
     chunkRecords: chance.between(3, 8),
-    writers: chance.between(1, 2),
-    rotators: chance.between(1, 2),
+    writers: needs.haste ? 2 : chance.between(1, 2),
+    rotators: needs.haste ? 1 : chance.between(1, 2),
     rounds: chance.happens(0.2) ? 2 : 1,
     transactions: needs.transactions ?? chance.happens(0.7),
     skipLocked: chance.happens(0.5),

@@ -48,7 +48,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { sql: { blind: true } },
     breaks: ['R2', 'R7', 'R8'],
     ...ALONE,
-    pinned: { ...KEPT, haste: true },
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'upsert',
@@ -57,7 +58,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { sql: { upsert: true } },
     breaks: ['R2'],
     ...ALONE,
-    pinned: { ...KEPT, haste: true },
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'checkpoint-before-write',
@@ -93,7 +95,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { paging: 'offset' },
     breaks: ['R4'],
     ...ALONE,
-    pinned: { ...KEPT, partitions: false, haste: true },
+    pinned: { ...KEPT, partitions: false, haste: true, rotators: 1 },
+    aims: ['rotator.page × pause'],
   },
   {
     name: 'lost-swap-is-gone',
@@ -102,7 +105,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, reread: () => [] }) },
     breaks: ['R5', 'R4'],
     ...ALONE,
-    pinned: { ...KEPT, haste: true },
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'lost-swap-is-done',
@@ -111,7 +115,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, commit: allDone(store) }) },
     breaks: ['R5', 'R4'],
     ...ALONE,
-    pinned: { ...KEPT, haste: true },
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'work-before-guard',

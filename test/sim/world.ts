@@ -89,7 +89,7 @@ export class World {
   get areWritersKnown(): boolean {
     const known = new Set([...this.keyrings.registry.values()].map(({ process }) => process));
     return this.processes.every(
-      (process) => process.role !== 'writer' || !process.isAlive || known.has(process),
+      (process) => process.role !== 'writer' || !this.#restarts.has(process) || known.has(process),
     );
   }
 
