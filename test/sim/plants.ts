@@ -95,7 +95,15 @@ export const PLANTS: readonly Plant[] = [
     plants: { paging: 'offset' },
     breaks: ['R4'],
     ...ALONE,
-    pinned: { ...KEPT, partitions: false, haste: true, rotators: 1 },
+    pinned: {
+      ...KEPT,
+      partitions: false,
+      people: 14,
+      chunkRecords: 3,
+      rotators: 1,
+      haste: false,
+      writers: 2,
+    },
     aims: ['rotator.page × pause'],
   },
   {
