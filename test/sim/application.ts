@@ -307,7 +307,9 @@ export async function reader(world: World, process: Process): Promise<void> {
   const keyring = await openWatched(world, process);
   const clock = world.scheduler.clockOf(process);
   for (let looks = 0; looks < MOST_LOOKS && !world.isAdministered; looks++) {
-    await clock.sleep(world.chance.between(200, 2_500));
+    // Who decrypts late reads early: while there are cells under the old key.
+    const isEarly = world.variant.lateReader && looks === 0;
+    await clock.sleep(isEarly ? world.chance.between(5, 150) : world.chance.between(200, 2_500));
     const definition = world.chance.pick(everything.tables);
     await look(world, process, keyring, definition).catch((error: unknown) => world.expect(process, error));
   }
