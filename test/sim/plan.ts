@@ -169,7 +169,9 @@ function fits({ point: { needs } }: Aim, variant: Variant): boolean {
 function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBounds): Variant {
   const { spared, guard: wanted, pinned } = bounds;
   const isSpared = (danger: Danger): boolean => spared.includes(danger);
-  const drawn = chance.happens(0.5) ? 'fence' : 'hold';
+  const isFenced = chance.happens(0.5);
+  // Behind a fence keys are suspended soon: before a late reader decrypts.
+  const drawn = isFenced || needs.lateReader ? 'fence' : 'hold';
   const guard = needs.guard ?? (wanted === 'none' ? 'hold' : (wanted ?? drawn));
   const inFlight = !isSpared('in-flight');
   const acts: OperatorAct[] = [];
