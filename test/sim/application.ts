@@ -10,14 +10,22 @@ import { MAX_STALE_MS, SimulatedError, type World, describe } from './world.js';
 type Definition = (typeof everything.tables)[number];
 
 const MOST_WRITES = 26;
+/** Where they write at short intervals. */
+const MOST_HASTY_WRITES = 90;
 const MOST_LOOKS = 7;
+/** How long a late reader keeps what it has read: the key may have been suspended meanwhile. */
+const LATE_READER_MS = [4_000, 14_000] as const;
 
 /** Inserts, updates, careful updates, transactions and deletes, until the administrator is done. */
 export async function writer(world: World, process: Process): Promise<void> {
   const keyring = await openWatched(world, process);
   const clock = world.scheduler.clockOf(process);
-  for (let writes = 0; writes < MOST_WRITES && !world.isAdministered; writes++) {
-    await clock.sleep(world.chance.between(20, 900));
+  const { haste } = world.variant;
+  const most = haste ? MOST_HASTY_WRITES : MOST_WRITES;
+  for (let writes = 0; writes < most && !world.isAdministered; writes++) {
+    // In haste while a sweep is wanted: that is when writes and swaps meet.
+    const isHasty = haste && world.isSweepWanted;
+    await clock.sleep(isHasty ? world.chance.between(3, 40) : world.chance.between(20, 900));
     // Without a memory of its own a process believes whatever it is given, each time anew.
     const used = world.knobs.remembersRevision ? keyring : await world.openKeyringAnew(process);
     await write(world, process, used);
@@ -299,7 +307,9 @@ export async function reader(world: World, process: Process): Promise<void> {
   const keyring = await openWatched(world, process);
   const clock = world.scheduler.clockOf(process);
   for (let looks = 0; looks < MOST_LOOKS && !world.isAdministered; looks++) {
-    await clock.sleep(world.chance.between(200, 2_500));
+    // Who decrypts late reads early: while there are cells under the old key.
+    const isEarly = world.variant.lateReader && looks === 0;
+    await clock.sleep(isEarly ? world.chance.between(5, 150) : world.chance.between(200, 2_500));
     const definition = world.chance.pick(everything.tables);
     await look(world, process, keyring, definition).catch((error: unknown) => world.expect(process, error));
   }
@@ -320,6 +330,8 @@ async function look(world: World, process: Process, keyring: Keyring, definition
       cells.map((stored, cell) => ({ key, cell, stored, truth: truth[cell] })),
     ),
   );
+  if (world.variant.lateReader)
+    await world.scheduler.clockOf(process).sleep(world.chance.between(...LATE_READER_MS));
   for (const one of seen) {
     if (one.stored === null || typeof one.truth !== 'string') continue;
     const found = await opened(world, process, keyring, definition, one);

@@ -316,8 +316,8 @@ export class Database {
     this.#touch(table, Number(key));
   }
 
-  #writeJob(process: Process | undefined, { id, previous, next, forgetQuarantine }: JobWrite): void {
-    this.#listener.jobWritten(process, previous, next);
+  #writeJob(process: Process | undefined, { id, next, forgetQuarantine }: JobWrite): void {
+    this.#listener.jobWritten(process, this.jobs.get(id), next);
     this.jobs.set(id, next);
     if (!forgetQuarantine) return;
     const held = this.quarantine.get(id);

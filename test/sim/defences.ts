@@ -37,7 +37,12 @@ export function knobsOf({ without, plant, isIsolated, surroundingsOf }: Configur
 export function boundsOf({ plant, isIsolated, surroundingsOf }: Configuration): PlanBounds {
   const surroundings = isIsolated ? plant : surroundingsOf;
   if (!surroundings) return { spared: [] };
-  return { spared: surroundings.spared ?? [], guard: surroundings.guard, pinned: surroundings.pinned ?? {} };
+  return {
+    spared: surroundings.spared ?? [],
+    guard: surroundings.guard,
+    pinned: surroundings.pinned ?? {},
+    ...(surroundings.aims ? { aims: surroundings.aims } : {}),
+  };
 }
 
 export function defenceNamed(name: string): Defence {

@@ -22,6 +22,7 @@ export class Invariants implements DatabaseListener {
   readonly #keyOf = new Map<string, string>();
   /** When each process last read a page, by table. */
   readonly #pages = new Map<Process, Map<string, number>>();
+  readonly #openings = new Map<string, { readonly stored: Cell; readonly value: string }>();
   readonly #documents = new Map<number, StoredKeyring>();
   #hasNewKeyring = true;
   readonly #jobs: string[] = [];
@@ -101,6 +102,8 @@ export class Invariants implements DatabaseListener {
     if (!definition) return;
     const from = before.cursor === null ? Number.NEGATIVE_INFINITY : Number(before.cursor);
     const isSameTable = job.table === before.table && job.state !== 'swept';
+    // Paused, or at another pace, where it stood.
+    if (isSameTable && job.cursor === before.cursor) return;
     const to = isSameTable && job.cursor !== null ? Number(job.cursor) : Number.POSITIVE_INFINITY;
     const readAt = this.#pages.get(process)?.get(definition.name) ?? 0;
     const check = (): void => {
@@ -133,6 +136,10 @@ export class Invariants implements DatabaseListener {
   /** How to see which revision a process holds. */
   watches(process: Process, keyring: Keyring): void {
     this.#opened.set(process, () => openedOf(keyring).document.revision);
+  }
+
+  revisionHeldBy(process: Process): number | undefined {
+    return this.#opened.get(process)?.();
   }
 
   /** R11: each revision is written once, and names its predecessor. */
@@ -279,6 +286,9 @@ export class Invariants implements DatabaseListener {
     if (keyId === undefined) return world.violate('R9', `${where} is stored as it is, without encryption`);
     this.#assertKeyOpens(keyId, where);
     if (world.violation || !this.#keyring) return;
+    // What was opened once under a key that still opens is not opened again.
+    const known = this.#openings.get(where);
+    if (known && sameCell(known.stored, stored) && known.value === truth) return;
     const definition = everything.tables.find(
       ({ name }) => name === table,
     ) as (typeof everything.tables)[number];
@@ -290,6 +300,7 @@ export class Invariants implements DatabaseListener {
         idOf(definition, key) as never,
         this.#keyring,
       );
+      this.#openings.set(where, { stored, value: found as string });
       if (found !== truth)
         world.violate('R2', `${where} holds ${String(found)}, and ${truth} was acknowledged`);
     } catch (error) {

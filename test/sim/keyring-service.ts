@@ -94,10 +94,14 @@ export class KeyringService {
   }
 
   #read(process: Process, point: string | undefined): StoredKeyring {
-    const replay = point === undefined ? undefined : this.#world.meet(process, point, 'replay');
-    const older = replay && this.past.at(replay.isOther ? 0 : -2);
+    // Nobody can tell a store that lags from one where nothing has changed: only what is older than what it holds.
+    const held = this.#world.invariants.revisionHeldBy(process) ?? 0;
+    const past = this.past.filter(({ revision }) => revision < held);
+    const replay = point && past.length > 0 ? this.#world.meet(process, point, 'replay') : undefined;
+    const older = replay && past.at(replay.isOther ? 0 : -1);
     if (older) {
       process.wasMisled = true;
+      this.#world.tell(`${process.name} is given revision ${older.revision}`);
       return copyOf(older);
     }
     process.readKeyringMs = this.#world.scheduler.nowMs;

@@ -32,6 +32,7 @@ import { type Cell, everything, idOf, type people } from './tables.js';
 import { SimulatedError, type World } from './world.js';
 
 const ACKNOWLEDGEMENT_MS = 4_000;
+const JOIN_LOOK_MS = 50;
 
 // ── The administrator ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,8 +105,11 @@ class Office {
     await activateKey(this.#keyring, keyId);
   }
 
-  #acknowledged(): Promise<void> {
+  async #acknowledged(): Promise<void> {
     const { revision } = this.#keyring;
+    // Who reads the keyring before a change and is written down after it: counts defend against that, where they stand.
+    while (!this.#world.knobs.counts && !this.#world.areWritersKnown)
+      await this.#world.scheduler.clockOf(this.#process).sleep(JOIN_LOOK_MS);
     return awaitAcknowledgement(this.#keyring, revision, { timeoutMs: ACKNOWLEDGEMENT_MS });
   }
 
@@ -234,8 +238,7 @@ export async function rotator(world: World, process: Process): Promise<void> {
   const opened = openedOf(keyring);
   while (!world.isAdministered) {
     await clock.sleep(world.chance.between(50, 400));
-    const isWanted = [...world.wanted].some((keyId) => !world.swept.has(keyId));
-    if (!isWanted) continue;
+    if (!world.isSweepWanted) continue;
     try {
       const target = { environment: world.sweepEnvironmentOf(process), opened, schema: everything, records };
       const isSwept = world.variant.partitions
@@ -319,8 +322,9 @@ export async function operator(world: World, process: Process): Promise<void> {
   const clock = world.scheduler.clockOf(process);
   const left = [...world.variant.operator];
   while (left.length > 0 && !world.isAdministered) {
-    await clock.sleep(world.chance.between(300, 1_500));
     const act = left[0] as OperatorAct;
+    // There is something to pause for a short time only.
+    await clock.sleep(act === 'pause' ? world.chance.between(50, 250) : world.chance.between(300, 1_500));
     try {
       if (await perform(world, process, keyring, act)) left.shift();
     } catch (error) {
@@ -351,8 +355,9 @@ async function perform(world: World, process: Process, keyring: Keyring, act: Op
     case 'pause': {
       const records = recordStoreFor(world, process);
       const job = { environment: world.sweepEnvironmentOf(process), opened: openedOf(keyring), records };
-      const paused = await changeJob(job, ({ state }) =>
-        state === 'sweeping' ? { state: 'paused' } : undefined,
+      // Whoever does not know whether it is paused asks again: nobody else would let it go on.
+      const paused = await world.insist(process, () =>
+        changeJob(job, ({ state }) => (state === 'sweeping' ? { state: 'paused' } : undefined)),
       );
       if (paused?.state !== 'paused') return false;
       await world.scheduler.clockOf(process).sleep(world.chance.between(1_000, 4_000));

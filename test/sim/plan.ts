@@ -1,11 +1,11 @@
 /** What a seed stands for: a world, and what goes wrong in it. */
-import { AIMS, type Aim, type FaultKind, type OperatorAct } from './points.js';
+import { AIMS, type Aim, type FaultKind, type OperatorAct, aimName } from './points.js';
 import { Chance } from './random.js';
 
 /** The longest pause of a writer where a hold is to outlast it. */
 export const LONGEST_PAUSE_MS = 4_500;
-/** Longer than that, as the rule wants it. */
-export const HOLD_MS = 6_000;
+/** Longer than that and the time for which a keyring encrypts together, as the rule wants it. */
+export const HOLD_MS = 7_500;
 
 /** Dangers that a world can be spared. */
 export const DANGERS = ['in-flight', 'replay', 'poison', 'forgery', 'flip', 'undo'] as const;
@@ -41,6 +41,10 @@ export interface Variant {
   readonly partitions: boolean;
   /** Whether suspended keys are destroyed at the end. */
   readonly destroys: boolean;
+  /** Whether writers write at short intervals. */
+  readonly haste: boolean;
+  /** Whether readers decrypt what they read long before. */
+  readonly lateReader: boolean;
   /** Cells that do not open. */
   readonly poison: number;
   readonly operator: readonly OperatorAct[];
@@ -66,17 +70,38 @@ export interface PlanBounds {
   /** `undefined`: whichever the seed says. */
   readonly guard?: Variant['guard'] | 'none' | undefined;
   readonly pinned?: Partial<Variant>;
+  /** Pairs of which each plan has some, as {@link aimName} spells them. Default: any. */
+  readonly aims?: readonly string[];
 }
 
 const MOST_FAULTS = 5;
+const MOST_TIMES = 4;
+/** A rotator that has read a page waits, while writers write. */
+const MEETING: Fault = { point: 'rotator.chunk.rewrite', kind: 'pause', nth: 1, isOther: false };
+/** How many more of a plant's own faults there are, and how late they come. */
+const MORE_AIMED = 3;
+const MOST_AIMED_AT = 12;
 
 /** The plan of a seed. Its first fault goes round all pairs of point and kind, so that a few hundred seeds meet each. */
 export function planOf(seed: number, bounds: PlanBounds): Plan {
   const chance = new Chance(seed, 'plan');
   const aims = AIMS.filter((aim) => isPossible(aim, bounds));
-  const first = aims[seed % aims.length] as Aim;
+  const chosen = bounds.aims
+    ? aims.filter(({ point, kind }) => bounds.aims?.includes(aimName(point.name, kind)))
+    : aims;
+  const first = chosen[seed % chosen.length] as Aim;
   const variant = variantFor(first, chance, bounds);
-  const faults: Fault[] = [faultAt(first, chance)];
+  // Every other round aims at the first time that the point is reached: many are reached once only.
+  const isFirstTime = Math.floor(seed / chosen.length) % 2 === 0 && bounds.aims === undefined;
+  const faults: Fault[] = [
+    { ...faultAt(first, chance, bounds.aims && MOST_AIMED_AT), ...(isFirstTime ? { nth: 1 } : {}) },
+  ];
+  if (first.point.needs.haste) faults.push(MEETING);
+  for (let more = bounds.aims ? MORE_AIMED : 0; more > 0; more--) {
+    const aim = chance.pick(chosen);
+    if (fits(aim, variant) && !isOnePauseTooMany(aim, faults, variant))
+      faults.push(faultAt(aim, chance, MOST_AIMED_AT));
+  }
   for (let more = chance.below(MOST_FAULTS); more > 0; more--) {
     const aim = chance.pick(aims);
     if (fits(aim, variant) && !isOnePauseTooMany(aim, faults, variant)) faults.push(faultAt(aim, chance));
@@ -84,8 +109,8 @@ export function planOf(seed: number, bounds: PlanBounds): Plan {
   return { variant, faults };
 }
 
-function faultAt({ point, kind }: Aim, chance: Chance): Fault {
-  const nth = chance.happens(0.5) ? 1 : chance.between(1, 4);
+function faultAt({ point, kind }: Aim, chance: Chance, mostTimes = MOST_TIMES): Fault {
+  const nth = chance.happens(0.5) ? 1 : chance.between(1, mostTimes);
   return { point: point.name, kind, nth, isOther: chance.happens(0.5) };
 }
 
@@ -115,7 +140,18 @@ function isPossible({ point, kind }: Aim, { spared, guard, pinned = {} }: PlanBo
 }
 
 function fits({ point: { needs } }: Aim, variant: Variant): boolean {
-  const { transactions, guard, operator, poison, appTransactions, usage, partitions, destroys } = needs;
+  const {
+    transactions,
+    guard,
+    operator,
+    poison,
+    appTransactions,
+    usage,
+    partitions,
+    destroys,
+    haste,
+    lateReader,
+  } = needs;
   return (
     (transactions === undefined || transactions === variant.transactions) &&
     (guard === undefined || guard === variant.guard) &&
@@ -124,6 +160,8 @@ function fits({ point: { needs } }: Aim, variant: Variant): boolean {
     (!appTransactions || variant.appTransactions) &&
     (!usage || variant.usage) &&
     (!destroys || variant.destroys) &&
+    (!haste || variant.haste) &&
+    (!lateReader || variant.lateReader) &&
     (partitions === undefined || partitions === variant.partitions)
   );
 }
@@ -131,7 +169,9 @@ function fits({ point: { needs } }: Aim, variant: Variant): boolean {
 function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBounds): Variant {
   const { spared, guard: wanted, pinned } = bounds;
   const isSpared = (danger: Danger): boolean => spared.includes(danger);
-  const drawn = chance.happens(0.5) ? 'fence' : 'hold';
+  const isFenced = chance.happens(0.5);
+  // Behind a fence keys are suspended soon: before a late reader decrypts.
+  const drawn = isFenced || needs.lateReader ? 'fence' : 'hold';
   const guard = needs.guard ?? (wanted === 'none' ? 'hold' : (wanted ?? drawn));
   const inFlight = !isSpared('in-flight');
   const acts: OperatorAct[] = [];
@@ -145,11 +185,12 @@ function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBound
     if (act !== needs.operator && !isUnfit && chance.happens(0.2)) acts.push(act);
   }
   return {
-    people: chance.between(3, 14),
+    // Some of the cells that do not open are to be there when it is counted.
+    people: needs.poison ? 14 : chance.between(3, 14),
     notes: chance.between(2, 8),
     chunkRecords: chance.between(3, 8),
-    writers: chance.between(1, 2),
-    rotators: chance.between(1, 2),
+    writers: needs.haste ? 2 : chance.between(1, 2),
+    rotators: needs.haste ? 1 : chance.between(1, 2),
     rounds: chance.happens(0.2) ? 2 : 1,
     transactions: needs.transactions ?? chance.happens(0.7),
     skipLocked: chance.happens(0.5),
@@ -163,7 +204,9 @@ function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBound
     outage: chance.happens(0.2),
     destroys: needs.destroys ?? chance.happens(0.2),
     usage: needs.usage ?? chance.happens(0.2),
-    poison: isSpared('poison') ? 0 : needs.poison ? chance.between(1, 2) : chance.happens(0.25) ? 1 : 0,
+    haste: needs.haste ?? chance.happens(0.15),
+    lateReader: needs.lateReader ?? chance.happens(0.1),
+    poison: isSpared('poison') ? 0 : needs.poison ? chance.between(2, 4) : chance.happens(0.25) ? 1 : 0,
     operator: acts,
     ...pinned,
   };

@@ -22,11 +22,22 @@ export interface Plant {
   readonly spared?: readonly Danger[];
   readonly guard?: Variant['guard'] | 'none';
   readonly pinned?: Partial<Variant>;
+  /** Faults that bring it to light: every plan has some of them. Default: any. */
+  readonly aims?: readonly string[];
 }
 
 /** What would hide that cells were left behind: the counts, and what keeps stale writers out. */
 const UNCOUNTED = ['census', 'second-census', 'hold', 'fence'] as const;
-const ALONE = { without: UNCOUNTED, guard: 'none', spared: ['in-flight', 'forgery', 'undo'] } as const;
+/** Nobody mends what is refused where nobody counts, so that no key can be destroyed. */
+const KEPT = { destroys: false } as const;
+const ALONE = {
+  without: UNCOUNTED,
+  guard: 'none',
+  spared: ['in-flight', 'forgery', 'undo'],
+  pinned: KEPT,
+} as const;
+/** A writer that has sealed, and is frozen before it commits. */
+const FROZEN = ['writer.insert.commit × pause', 'writer.update.commit × pause'];
 
 export const PLANTS: readonly Plant[] = [
   // ── The chunk ──
@@ -37,6 +48,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { sql: { blind: true } },
     breaks: ['R2', 'R7', 'R8'],
     ...ALONE,
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'upsert',
@@ -45,6 +58,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { sql: { upsert: true } },
     breaks: ['R2'],
     ...ALONE,
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'checkpoint-before-write',
@@ -53,7 +68,7 @@ export const PLANTS: readonly Plant[] = [
     plants: { checkpointFirst: true },
     breaks: ['R5', 'R4'],
     ...ALONE,
-    pinned: { partitions: false },
+    pinned: { ...KEPT, partitions: false },
   },
   {
     name: 'error-as-end',
@@ -62,6 +77,7 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, page: errorAsEnd(store) }) },
     breaks: ['R4', 'R5'],
     ...ALONE,
+    aims: ['rotator.page × error-before'],
   },
   {
     name: 'short-page-as-end',
@@ -70,7 +86,7 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, page: shortAsEnd(store) }) },
     breaks: ['R4', 'R5'],
     ...ALONE,
-    pinned: { shortPages: true },
+    pinned: { ...KEPT, shortPages: true },
   },
   {
     name: 'offset-paging',
@@ -79,7 +95,16 @@ export const PLANTS: readonly Plant[] = [
     plants: { paging: 'offset' },
     breaks: ['R4'],
     ...ALONE,
-    pinned: { partitions: false },
+    pinned: {
+      ...KEPT,
+      partitions: false,
+      people: 14,
+      chunkRecords: 3,
+      rotators: 1,
+      haste: false,
+      writers: 2,
+    },
+    aims: ['rotator.page × pause'],
   },
   {
     name: 'lost-swap-is-gone',
@@ -88,6 +113,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, reread: () => [] }) },
     breaks: ['R5', 'R4'],
     ...ALONE,
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'lost-swap-is-done',
@@ -96,6 +123,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, commit: allDone(store) }) },
     breaks: ['R5', 'R4'],
     ...ALONE,
+    pinned: { ...KEPT, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
   },
   {
     name: 'work-before-guard',
@@ -104,7 +133,7 @@ export const PLANTS: readonly Plant[] = [
     plants: { rotatorStore: (store) => ({ ...store, commit: workFirst(store) }) },
     breaks: ['R13'],
     ...ALONE,
-    pinned: { operator: ['pause'], transactions: true, partitions: false },
+    pinned: { ...KEPT, operator: ['pause'], transactions: true, partitions: false },
   },
   {
     name: 'unguarded-job',
@@ -113,7 +142,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { sql: { unguardedJob: true } },
     breaks: ['R12', 'R13', 'R5'],
     ...ALONE,
-    pinned: { rotators: 2, partitions: false },
+    pinned: { ...KEPT, rotators: 2, partitions: false },
+    aims: ['rotator.chunk.rewrite × pause', 'rotator.chunk.checkpoint × pause', 'rotator.page × pause'],
   },
   {
     name: 'rewrite-current',
@@ -139,7 +169,7 @@ export const PLANTS: readonly Plant[] = [
     },
     breaks: ['R8'],
     ...ALONE,
-    pinned: { poison: 1 },
+    pinned: { ...KEPT, poison: 1 },
   },
   {
     name: 'empty-unopened',
@@ -155,7 +185,7 @@ export const PLANTS: readonly Plant[] = [
     },
     breaks: ['R8'],
     ...ALONE,
-    pinned: { poison: 1 },
+    pinned: { ...KEPT, poison: 1 },
   },
   {
     name: 'context-from-cell',
@@ -171,7 +201,7 @@ export const PLANTS: readonly Plant[] = [
     },
     breaks: ['R8'],
     ...ALONE,
-    pinned: { poison: 2 },
+    pinned: { ...KEPT, poison: 2 },
   },
   {
     name: 'no-self-check',
@@ -180,6 +210,7 @@ export const PLANTS: readonly Plant[] = [
     plants: { engine: trusting },
     breaks: ['R1'],
     ...ALONE,
+    aims: ['rotator.engine.seal × flip'],
   },
 
   // ── The keyring ──
@@ -189,9 +220,7 @@ export const PLANTS: readonly Plant[] = [
     defence: 'durable-first',
     plants: { keyringStore: 'write-behind' },
     breaks: ['R1'],
-    without: ['introduction', 'acknowledgement', ...UNCOUNTED],
-    guard: 'none',
-    spared: ['in-flight', 'forgery', 'undo'],
+    ...ALONE,
   },
   {
     name: 'last-write-wins-keyring',
@@ -200,7 +229,12 @@ export const PLANTS: readonly Plant[] = [
     plants: { keyringStore: 'last-write-wins' },
     breaks: ['R11', 'R1'],
     ...ALONE,
-    pinned: { operator: ['policy', 'spare'] },
+    pinned: { ...KEPT, operator: ['policy', 'spare'] },
+    aims: [
+      'admin.introduce.keyring.write × pause',
+      'admin.activate.keyring.write × pause',
+      'operator.policy.keyring.write × pause',
+    ],
   },
   {
     name: 'activate-at-once',
@@ -236,6 +270,8 @@ export const PLANTS: readonly Plant[] = [
     plants: { remembersRevision: false },
     breaks: ['R15', 'R4'],
     ...ALONE,
+    pinned: { ...KEPT, rounds: 2 },
+    aims: ['writer.keyring.read × replay'],
   },
   {
     name: 'plaintext-fallback',
@@ -244,7 +280,7 @@ export const PLANTS: readonly Plant[] = [
     plants: { writesPlaintext: true },
     breaks: ['R9'],
     ...ALONE,
-    pinned: { outage: true },
+    pinned: { ...KEPT, outage: true },
   },
 
   // ── The end of the old key ──
@@ -257,7 +293,8 @@ export const PLANTS: readonly Plant[] = [
     without: ['second-census', 'hold', 'fence'],
     guard: 'none',
     spared: ['in-flight', 'undo'],
-    pinned: { operator: ['forge'], partitions: false, rotators: 2 },
+    pinned: { ...KEPT, operator: ['forge'], partitions: false, rotators: 1 },
+    aims: ['operator.job.forge × ahead', 'rotator.page × crash', 'rotator.chunk.commit × crash'],
   },
   {
     name: 'one-census',
@@ -265,8 +302,10 @@ export const PLANTS: readonly Plant[] = [
     defence: 'second-census',
     plants: { countsTwice: false },
     breaks: ['R4'],
-    without: ['fence'],
+    without: ['fence', 'acknowledgement'],
     guard: 'hold',
+    spared: ['undo'],
+    aims: FROZEN,
   },
   {
     name: 'stale-writer-after-hold',
@@ -274,8 +313,10 @@ export const PLANTS: readonly Plant[] = [
     defence: 'hold',
     plants: { holdMs: 300 },
     breaks: ['R4'],
-    without: ['fence'],
+    without: ['fence', 'acknowledgement'],
     guard: 'hold',
+    spared: ['undo'],
+    aims: FROZEN,
   },
   {
     name: 'fence-on-insert-only',
@@ -283,8 +324,9 @@ export const PLANTS: readonly Plant[] = [
     defence: 'fence',
     plants: { fenceFlaw: 'insert-only' },
     breaks: ['R4'],
-    without: ['second-census', 'hold'],
+    without: ['second-census', 'hold', 'acknowledgement'],
     guard: 'fence',
+    aims: ['writer.update.commit × pause'],
   },
   {
     name: 'fence-null-unsafe',
@@ -292,8 +334,9 @@ export const PLANTS: readonly Plant[] = [
     defence: 'fence',
     plants: { fenceFlaw: 'null-unsafe' },
     breaks: ['R4'],
-    without: ['second-census', 'hold'],
+    without: ['second-census', 'hold', 'acknowledgement'],
     guard: 'fence',
+    aims: ['writer.update.commit × pause'],
   },
 ];
 

@@ -34,6 +34,10 @@ export interface Needs {
   readonly usage?: boolean;
   readonly partitions?: boolean;
   readonly destroys?: boolean;
+  /** Writers that write at short intervals, so that swaps are lost. */
+  readonly haste?: boolean;
+  /** A reader that decrypts what it read long before. */
+  readonly lateReader?: boolean;
 }
 
 /** What an operator does beside the administrator. */
@@ -73,7 +77,7 @@ export const POINTS: readonly Point[] = [
   point('reader.keyring.read', [...READ, 'replay']),
   point('reader.registry.announce', WRITE),
   point('reader.page', READ),
-  point('reader.reread', READ),
+  point('reader.reread', READ, { lateReader: true }),
 
   point('rotator.keyring.open', READ),
   point('rotator.keyring.read', [...READ, 'replay']),
@@ -84,7 +88,7 @@ export const POINTS: readonly Point[] = [
   point('rotator.boundaries', READ, { partitions: true }),
   point('rotator.page', READ),
   point('rotator.chunk.rewrite', OWN),
-  point('rotator.chunk.reread', READ),
+  point('rotator.chunk.reread', READ, { haste: true }),
   point('rotator.chunk.swap', READ, { transactions: true }),
   point('rotator.chunk.checkpoint', READ, { transactions: true }),
   point('rotator.chunk.commit', WRITE, { transactions: true }),

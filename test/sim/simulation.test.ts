@@ -1,8 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { campaign } from './campaign.js';
 import { COMPLETE, plantNamed } from './defences.js';
+import { PLANTS } from './plants.js';
 import { POINTS } from './points.js';
 import { runSeed } from './run.js';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+/** Each bug is found within so many seeds. */
+const MOST_SEEDS = 40;
 
 describe('a simulated rotation', () => {
   it('keeps every invariant, whatever goes wrong', async () => {
@@ -24,23 +31,50 @@ describe('a simulated rotation', () => {
   });
 });
 
-describe('a planted bug is found where only its own defence stands', () => {
-  it.each([
-    'checkpoint-before-write',
-    'short-page-as-end',
-    'rewrite-current',
-    'key-before-durable',
-    're-encrypt-unopened',
-    'last-write-wins-keyring',
-  ])(
+describe('a planted bug is found where only its own defence stands, and nothing is found there without it', () => {
+  it('for at least 20 bugs', () => {
+    expect(PLANTS.length).toBeGreaterThanOrEqual(20);
+  });
+
+  it.each(PLANTS.map(({ name }) => name))(
     '%s',
     async (name) => {
       const plant = plantNamed(name);
       const isEnough = ({ violation }: { violation: { invariant: string } | undefined }): boolean =>
         plant.breaks.includes(violation?.invariant ?? '');
-      const configuration = { ...COMPLETE, plant, isIsolated: true };
-      const { violations } = await campaign({ first: 1, seeds: 60, configuration, isEnough });
-      expect(plant.breaks).toContain(violations.at(-1)?.violation?.invariant);
+      const planted = await campaign({
+        first: 1,
+        seeds: MOST_SEEDS,
+        configuration: { ...COMPLETE, plant, isIsolated: true },
+        isEnough,
+      });
+      expect(plant.breaks).toContain(planted.violations.at(-1)?.violation?.invariant);
+      const around = await campaign({
+        first: 1,
+        seeds: planted.runs,
+        configuration: { ...COMPLETE, surroundingsOf: plant },
+      });
+      expect(around.violations.map(({ seed, violation }) => ({ seed, violation }))).toEqual([]);
+    },
+    60_000,
+  );
+});
+
+describe('the command', () => {
+  it.each([
+    ['--seeds 1 --without census --first-seed 1', 0],
+    ['--seed 1 --plant checkpoint-before-write', 1],
+    ['--seeds 1', 1], // one seed does not meet every fault
+    ['--seed 1', 0],
+    ['--list', 0],
+    ['--plant no-such-bug', 2],
+    ['--seeds many', 2],
+    ['--unknown', 2],
+  ])(
+    '%s exits with %i',
+    (options, code) => {
+      const { status } = spawnSync(process.execPath, ['--import', 'tsx', MAIN, ...options.split(' ')]);
+      expect(status).toBe(code);
     },
     60_000,
   );

@@ -55,7 +55,6 @@ export class World {
   readonly wanted = new Set<string>();
   readonly swept = new Set<string>();
   isAdministered = false;
-  isSweeping = 0;
   writtenValues = 0;
   nextKey = 100;
   readonly #bytes: Chance;
@@ -79,6 +78,19 @@ export class World {
       this.invariants,
     );
     this.keyrings = new KeyringService(this, beginning.keyring);
+  }
+
+  get isSweepWanted(): boolean {
+    for (const keyId of this.wanted) if (!this.swept.has(keyId)) return true;
+    return false;
+  }
+
+  /** Whether every writer that lives is written down: one that has opened its keyring and is not yet is waited for by nobody. */
+  get areWritersKnown(): boolean {
+    const known = new Set([...this.keyrings.registry.values()].map(({ process }) => process));
+    return this.processes.every(
+      (process) => process.role !== 'writer' || !this.#restarts.has(process) || known.has(process),
+    );
   }
 
   // ── Processes ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,7 +123,6 @@ export class World {
   crash(process: Process): void {
     this.scheduler.kill(process);
     this.database.rollbackAll(process);
-    if (process.role === 'rotator') this.isSweeping = 0;
     const restart = this.#restarts.get(process);
     this.#restarts.delete(process);
     if (restart) this.scheduler.later(this.chance.between(50, 1_500), restart);
