@@ -185,7 +185,8 @@ function mayBeNull(
 ): boolean {
   const column = columns.find((row) => row['name'] === name);
   if (Number(column?.['notnull']) === 1) return false;
-  const isRowId = Number(column?.['pk']) !== 0 && key.length === 1 && String(column?.['type']).toUpperCase() === 'INTEGER';
+  const isRowId =
+    Number(column?.['pk']) !== 0 && key.length === 1 && String(column?.['type']).toUpperCase() === 'INTEGER';
   if (isRowId) return false;
   return (
     client.prepare(`SELECT 1 FROM ${nameOf(path)} WHERE ${columnOf(name)} IS NULL LIMIT 1`).all().length > 0
