@@ -1,6 +1,6 @@
 /** What a migration needs to know before it runs: how wide cells become, and the statements. */
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   type Attribute,
   bytes,
@@ -26,7 +26,7 @@ import {
 import { memoryKeyring } from '../../src/store/memory.js';
 import { sqliteRecords } from '../../src/store/sqlite.js';
 import { connect } from '../stores/places.js';
-import { type Connection, DRIVERS } from '../stores/sqlite-drivers.js';
+import { DRIVERS } from '../stores/sqlite-drivers.js';
 
 const keyring = await createKeyring(memoryKeyring(), { rawKey: new Uint8Array(32).fill(5) });
 
@@ -118,14 +118,8 @@ const people = table('people', {
 });
 
 describe.each(DRIVERS)('the statements for SQLite, over $name', (driver) => {
-  const connections: Connection[] = [];
-  afterEach(() => {
-    for (const connection of connections.splice(0)) connection.close();
-  });
-
   it('run before and after an adoption', async () => {
     const db = connect(driver);
-    connections.push(db);
     db.exec(
       'CREATE TABLE "the ""people""" (id INTEGER PRIMARY KEY, name TEXT, email TEXT, photo BLOB, note TEXT)',
     );

@@ -1,6 +1,6 @@
 /** What SQLite keeps in a column of any type, adopted to the letter. */
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   type Table,
   boolean,
@@ -17,13 +17,9 @@ import { census, listQuarantine, rotate } from '../../src/rotation/index.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import { sqliteRecords } from '../../src/store/sqlite.js';
 import { connect } from './places.js';
-import { type Connection, DRIVERS } from './sqlite-drivers.js';
+import { DRIVERS } from './sqlite-drivers.js';
 
 const keyring = await createKeyring(memoryKeyring(), { rawKey: new Uint8Array(32).fill(7) });
-const connections: Connection[] = [];
-afterEach(() => {
-  for (const connection of connections.splice(0)) connection.close();
-});
 
 describe.each(DRIVERS)('over $name', (driver) => {
   /** Stores SQL expressions as plaintext in a column, adopts them, and gives what the cells say, or the code. */
@@ -33,7 +29,6 @@ describe.each(DRIVERS)('over $name', (driver) => {
     expressions: readonly string[],
   ): Promise<unknown[]> {
     const db = connect(driver);
-    connections.push(db);
     const [cell] = definition.layout.cells;
     const source = typeof cell?.adopting === 'object' ? cell.adopting.column : undefined;
     db.exec(
@@ -124,7 +119,6 @@ describe.each(DRIVERS)('over $name', (driver) => {
               Math.abs(wanted) * 2 ** -51 + Number.MIN_VALUE,
             );
           });
-          for (const connection of connections.splice(0)) connection.close();
         },
       ),
       { numRuns: 10 },
@@ -157,7 +151,6 @@ describe.each(DRIVERS)('over $name', (driver) => {
 
   it('refuses a database in another encoding', async () => {
     const db = connect(driver);
-    connections.push(db);
     db.exec("PRAGMA encoding = 'UTF-16'");
     db.exec("CREATE TABLE things (id INTEGER PRIMARY KEY, value TEXT); INSERT INTO things VALUES (1, 'ab')");
     const notes = table('things', { record: integer('id'), encrypt: { value: text({ adopting: true }) } });
