@@ -105,10 +105,12 @@ function said(child: ChildProcess, isIt: (message: unknown) => boolean): Promise
     const listen = (message: unknown): void => {
       if (!isIt(message)) return;
       child.off('message', listen);
+      child.off('exit', end);
       resolve(message);
     };
+    const end = (code: number | null): void => reject(new Error(`the rotator ended with ${code}`));
     child.on('message', listen);
-    child.once('exit', (code) => code && reject(new Error(`the rotator ended with ${code}`)));
+    child.once('exit', end);
   });
 }
 
