@@ -1,5 +1,6 @@
 import type { ContextPart } from '../envelope/index.js';
 import {
+  CensusStaleError,
   DefinitionError,
   HoldError,
   KeyChangeUnderWayError,
@@ -144,7 +145,7 @@ export async function cancelDestruction(keyring: Keyring, keyId: string): Promis
  *
  * @throws HoldError if the delay is not over by this process's clock; `until` says when it is.
  * @throws KeyInUseError if the census found cells under the key, other than exactly as many as are abandoned.
- * @throws CensusStaleError, NotAcknowledgedError as for `suspendKey`; here one count is enough.
+ * @throws CensusStaleError, NotAcknowledgedError as for `suspendKey`; here one count is enough, begun when the delay was over.
  * @throws UnknownKeyError, KeyStateError if the key is not suspended, or its destruction is not scheduled; KeyringConflictError; DefinitionError.
  */
 export async function destroyKey(
@@ -163,6 +164,12 @@ export async function destroyKey(
     assertCounted(chosen);
     const nowMs = environment.clock.wallMs();
     assertDue(chosen, keyId, nowMs);
+    // What was counted before the delay was over says nothing of what came back meanwhile, from a backup for instance.
+    if (!(countedAtMs >= Date.parse(chosen.destroyAfter as string))) {
+      throw new CensusStaleError(
+        'The census was counted before the delay of the destruction was over. Count again, then ask again.',
+      );
+    }
     const cells = assertUnused(keyId, { census, abandon });
     const isPaged = document.pages.length > 0 && chosen.tenant !== undefined;
     receipt = {

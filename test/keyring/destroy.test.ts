@@ -165,6 +165,19 @@ describe('destroyKey', () => {
     expect(world.info().state).toBe('destroyed');
   });
 
+  it('takes no census that was counted before the delay was over: records may have come back from a backup', async () => {
+    const world = await suspended();
+    const { keyring, old, clock, count } = world;
+    await scheduleDestruction(keyring, old);
+    clock.advance(30 * DAY - 1);
+    const early = count();
+    clock.advance(2);
+    expect(await codeOf(destroyKey(keyring, old, early))).toBe('census-stale');
+    expect(world.info().state).toBe('suspended');
+    await destroyKey(keyring, old, count());
+    expect(world.info().state).toBe('destroyed');
+  });
+
   it('takes the bytes away, and leaves what an error needs to say so', async () => {
     const world = await retiring();
     const { keyring, old, next, count } = world;

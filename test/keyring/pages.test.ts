@@ -362,10 +362,11 @@ class Side {
     if (given.act === 'activate') return codeOf(activateKey(keyring, keyId));
     if (given.act === 'resume') return codeOf(resumeKey(keyring, keyId));
     const { id: keyringId, revision } = keyring;
+    const isDestroying = given.act === 'end' && given.how === 'destroy'; // wants a count behind its delay
     const empty = {
       keyringId,
       revision,
-      countedAt: new Date(0),
+      countedAt: new Date(isDestroying ? Date.now() : 0),
       tables: [],
       records: 0,
       cells: {},
