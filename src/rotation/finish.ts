@@ -14,7 +14,9 @@ import {
 import type { RecordStore } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
 import { type SweepEnvironment, countCells, step } from '../sweep/index.js';
+import { CELLS_LEFT } from './job.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
+import { type RotationWorld, changeJob, scopeOf } from './run.js';
 
 /** What {@link finishRotation} takes. */
 export interface FinishOptions extends RecordsOptions, StopOptions, HoldChoice {
@@ -101,13 +103,18 @@ export async function runFinish(
     const held = marked
       .filter(({ keyId }) => empty.some((key) => key.keyId === keyId))
       .map((key) => ({ keyId: key.keyId, until: new Date(untilMs(key)) }));
-    return outcome(
-      suspended,
-      held,
-      older.filter((key) => !isEmpty(key)),
-      count,
-    );
+    const inUse = older.filter((key) => !isEmpty(key));
+    if (inUse.length > 0) await noteCellsLeft({ environment, opened, schema, records });
+    return outcome(suspended, held, inUse, count);
   }
+}
+
+/** A sweep that was through has to be done again: who asks for the next step is told so. */
+async function noteCellsLeft(world: RotationWorld): Promise<void> {
+  const scope = await scopeOf(world);
+  await changeJob(world, (job) =>
+    job.state === 'swept' && job.scope === scope ? { state: 'blocked', reason: CELLS_LEFT } : undefined,
+  );
 }
 
 /** Every data key that decrypts only, those of tenants that stand in pages too. */

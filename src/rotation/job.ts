@@ -39,6 +39,9 @@ export interface RotationJob {
   readonly updatedAtMs: number;
 }
 
+/** Why a sweep that was through is blocked: a count has found what it left, or what was written since. */
+export const CELLS_LEFT = 'cells-left';
+
 const JOB_FORMAT = 1;
 const MAX_REASON_CHARACTERS = 500;
 
@@ -115,6 +118,12 @@ export function decodeJob(record: string | undefined): RotationJob | undefined {
   return { ...(value as unknown as RotationJob), pace: decodePace(value['pace']) as PaceSettings };
 }
 
+/** Whether it counts from numbers that any run could come to: from others it would count to where no record decodes. */
+export function isPlausible({ revision, counters, pass, passScanned, turns }: RotationJob): boolean {
+  const numbers = [revision, pass, passScanned, turns, ...Object.values(counters)];
+  return numbers.every((number) => number <= 2 ** 51);
+}
+
 /** An object with exactly these members of its own. */
 export function isClosed(value: unknown, members: readonly string[]): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Object.keys(value).length !== members.length)
@@ -122,9 +131,9 @@ export function isClosed(value: unknown, members: readonly string[]): value is R
   return members.every((name) => Object.hasOwn(value, name));
 }
 
-/** An integer from 0 to 2^53 − 1. */
+/** An integer from 0 to 2^52. */
 export function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 2 ** 52;
 }
 
 function isText(value: unknown): value is string {

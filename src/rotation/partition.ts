@@ -1,4 +1,9 @@
-import { DefinitionError, InvalidPartitionError, RotationBlockedError } from '../errors.js';
+import {
+  DefinitionError,
+  InvalidCursorError,
+  InvalidPartitionError,
+  RotationBlockedError,
+} from '../errors.js';
 import { type OpenedKeyring, openedOf } from '../keyring/index.js';
 import {
   DEFAULT_CHUNK_BYTES,
@@ -152,12 +157,20 @@ export async function runPartition(
   const size = new ChunkSize(options);
   const { clock, signal } = environment;
   const startedMs = clock.monotonicMs();
-  let now = parsed.partition;
+  const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(jobId(opened)));
+  const abandoned = noted.filter(
+    ({ disposition, table }) => disposition === 'abandoned' && table === parsed.definition.name,
+  ).length;
+  const allowed = (counters: SweepCounters): number =>
+    abandoned + (maxQuarantined ?? Math.max(MAX_QUARANTINED, counters.scanned * MAX_QUARANTINED_SHARE));
+  const isOver = (): boolean => clock.monotonicMs() - startedMs >= maxMs;
+  let now = unblocked(parsed.partition, allowed);
 
   while (!now.done) {
     const answer = await ask(options);
     if (answer === 'stop') break;
     if (answer === 'wait') {
+      if (isOver()) break;
       await clock.sleep(JOB_LOOK_INTERVAL_MS, signal);
       continue;
     }
@@ -167,20 +180,21 @@ export async function runPartition(
     const place = {
       definition: parsed.definition,
       after: now.cursor ?? now.after ?? undefined,
+      begin: now.after ?? undefined,
       until: now.until ?? undefined,
       maxRecords: size.next(pace),
       maxBytes: options.chunkBytes ?? DEFAULT_CHUNK_BYTES,
     };
-    const settled = await sweepPage(world, place, tally, now.pass === 1);
+    const settled = await sweepPage(world, place, tally, now.pass === 1).catch(refusePlace);
     if (!settled) continue; // a tally is changed by nobody
     const isNextPass = settled.page.done && now.passDeferred + settled.deferred > 0;
     now = moved({ ...now, counters: addCounters(now.counters, tally.counts) }, settled);
     await checkpoint?.(now);
-    assertSound(now, maxQuarantined);
+    assertSound(now, allowed(now.counters));
     const elapsedMs = clock.monotonicMs() - chunkStartedMs;
     const swept = settled.page.records.length;
     size.measure(swept, elapsedMs);
-    if (now.done || clock.monotonicMs() - startedMs >= maxMs) break;
+    if (now.done || isOver()) break;
     const restMs = Math.max(pauseAfter(pace, swept, elapsedMs), isNextPass ? passPauseMs(now.pass) : 0);
     if (restMs > 0) await clock.sleep(restMs, signal);
   }
@@ -222,11 +236,29 @@ function moved(partition: RotationPartition, { page, deferred }: SettledPage): R
   return { ...partition, passDeferred: 0, pass: partition.pass + 1, cursor: null };
 }
 
-function assertSound({ pass, counters }: RotationPartition, maxQuarantined: number | undefined): void {
+function assertSound({ done, pass, counters }: RotationPartition, allowed: number): void {
   const { quarantined, scanned, deferred } = counters;
-  if (pass > MAX_PASSES) throw new RotationBlockedError('hot-records', { deferred });
-  const allowed = maxQuarantined ?? Math.max(MAX_QUARANTINED, scanned * MAX_QUARANTINED_SHARE);
+  if (!done && pass > MAX_PASSES) throw new RotationBlockedError('hot-records', { deferred });
   if (quarantined > allowed) throw new RotationBlockedError('too-many-refused', { quarantined, scanned });
+}
+
+/** What an earlier call has stopped at is tried anew: hot records in as many passes more, refused cells from the beginning. */
+function unblocked(
+  partition: RotationPartition,
+  allowed: (counters: SweepCounters) => number,
+): RotationPartition {
+  const { counters, done, pass } = partition;
+  if (done) return partition;
+  if (counters.quarantined > allowed(counters)) {
+    const fresh = { ...counters, quarantined: 0 };
+    return { ...partition, pass: 1, passDeferred: 0, cursor: null, counters: fresh };
+  }
+  return pass > MAX_PASSES ? { ...partition, pass: 2 } : partition;
+}
+
+function refusePlace(error: unknown): never {
+  if (!(error instanceof InvalidCursorError)) throw error;
+  throw new InvalidPartitionError('It names a place that this store did not write for its table. Plan anew.');
 }
 
 const isPlace = (value: unknown): boolean => value === null || typeof value === 'string';

@@ -23,7 +23,7 @@ export interface RotationProgress {
   readonly expectedFrom: RecordEstimate['source'];
   /** Records per second while a chunk is under way, smoothed; 0 until there is something to measure. */
   readonly recordsPerSecond: number;
-  /** Milliseconds until this pass ends, if it goes on like this, its pauses included; `undefined` until there is something to measure. */
+  /** Milliseconds until this pass ends, if it goes on like this, its pauses included; `undefined` until there is something to measure, and where there are more records than were expected. */
   readonly etaMs: number | undefined;
   /** How far off `etaMs` is likely to be, as the speed varies. */
   readonly etaSpreadMs: number | undefined;
@@ -78,7 +78,9 @@ export class Speed {
     const isSwept = job.state === 'swept';
     const expected = isSwept ? job.passScanned : Math.max(this.#expected, job.passScanned);
     const left = expected - job.passScanned;
-    const { mean, deviation } = this.#passing;
+    // A pass that has more records than were expected ends nobody knows when.
+    const isKnown = job.passScanned < this.#expected;
+    const { mean = undefined, deviation } = isKnown ? this.#passing : { deviation: 0 };
     return {
       state: job.state === 'blocked' ? 'sweeping' : job.state,
       began,

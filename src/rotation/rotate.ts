@@ -77,6 +77,7 @@ export async function* runRotation(
     await run.turnToNewKeys();
     const place = {
       definition,
+      begin: undefined,
       after: run.job.cursor ?? undefined,
       until: undefined,
       maxRecords: size.next(run.job.pace),
@@ -104,8 +105,14 @@ export async function ask({ throttle }: SweepLimits): Promise<ThrottleAnswer> {
 
 /** Sleeps, and looks now and then whether somebody has paused the rotation. */
 async function rest({ environment }: RotationContext, run: RotationRun, ms: number): Promise<void> {
+  const { pace, recordsPerSecond } = run.job.pace;
+  // Who sets another pace does not wait for what the old one has measured out.
+  const isAsItWas = (): boolean =>
+    run.job.state === 'sweeping' &&
+    run.job.pace.pace === pace &&
+    run.job.pace.recordsPerSecond === recordsPerSecond;
   let leftMs = ms;
-  while (leftMs > 0 && run.job.state === 'sweeping') {
+  while (leftMs > 0 && isAsItWas()) {
     const nowMs = Math.min(leftMs, JOB_LOOK_INTERVAL_MS);
     await environment.clock.sleep(nowMs, environment.signal);
     leftMs -= nowMs;

@@ -15,7 +15,7 @@ import {
   sweepScope,
 } from '../sweep/index.js';
 import type { Table } from '../table.js';
-import { type RotationJob, decodeJob, encodeJob, freshJob } from './job.js';
+import { type RotationJob, decodeJob, encodeJob, freshJob, isPlausible } from './job.js';
 import { DEFAULT_PACE, type PaceSettings, mergePace } from './pace.js';
 
 /** What a rotation works on: nothing in it reads a global. */
@@ -91,7 +91,10 @@ export class RotationRun implements Ledger {
         continue;
       }
       const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(this.id));
-      this.#abandoned = noted.filter(({ disposition }) => disposition === 'abandoned').length;
+      const tables = new Set(this.#world.schema.tables.map(({ name }) => name));
+      this.#abandoned = noted.filter(
+        ({ disposition, table }) => disposition === 'abandoned' && tables.has(table),
+      ).length;
       return began;
     }
   }
@@ -102,7 +105,13 @@ export class RotationRun implements Ledger {
     const [scope, aim, run] = [await scopeOf(this.#world), await aimOf(this.#world), this.#run];
     this.#revision = opened.document.revision;
     const isUnderWay = before?.state === 'sweeping' || before?.state === 'paused';
-    if (before && isUnderWay && before.scope === scope && before.table < schema.tables.length) {
+    if (
+      before &&
+      isUnderWay &&
+      isPlausible(before) &&
+      before.scope === scope &&
+      before.table < schema.tables.length
+    ) {
       this.job = { ...before, ...turned(before, aim), run, pace };
       return 'resumed';
     }

@@ -1,7 +1,7 @@
 import { type KeyInfo, holdOf, listKeys, openedOf } from '../keyring/index.js';
 import type { Schema } from '../schema.js';
 import { type SweepCounters, step } from '../sweep/index.js';
-import { type RotationJob, decodeJob } from './job.js';
+import { CELLS_LEFT, type RotationJob, decodeJob } from './job.js';
 import { type RecordsOptions, environmentOf } from './options.js';
 import type { PaceSettings } from './pace.js';
 import { type RotationWorld, aimOf, jobId, scopeOf } from './run.js';
@@ -118,6 +118,16 @@ export async function rotationStatus(
 const READING: readonly KeyInfo['state'][] = ['deactivated', 'compromised'];
 const OLDER: readonly KeyInfo['state'][] = [...READING, 'suspended'];
 
+const REFUSED = 'too-many-refused';
+/** By the reason in the job record. */
+const BLOCKED_BY: Readonly<Record<string, string>> = {
+  [REFUSED]: 'Too many cells were refused. Look at listQuarantine, mend what is wrong, and call rotate.',
+  'hot-records':
+    'Some records change faster than they can be swapped. Call rotate when there is less traffic.',
+  [CELLS_LEFT]:
+    'A count found cells under an older key: written meanwhile, or refused. Look at listQuarantine, then call rotate.',
+};
+
 type Judgement = Pick<RotationStatus, 'state' | 'next' | 'notBefore' | 'blockedBy'>;
 
 function stateOf(
@@ -140,15 +150,12 @@ function stateOf(
   }
   if (reading.length > 0) {
     if (job?.state === 'sweeping') return say('sweeping', 'rotate');
-    if (job?.state === 'blocked') {
-      const blockedBy =
-        job.reason === 'hot-records'
-          ? 'Some records change faster than they can be swapped. Call rotate when there is less traffic.'
-          : 'Too many cells were refused. Look at listQuarantine, mend what is wrong, and call rotate.';
-      return say('blocked', 'rotate', { blockedBy });
-    }
-    if (job?.state !== 'swept' || !isCurrent) return say('active', 'rotate');
-    if (!reading.every(({ emptySince }) => emptySince)) return say('swept', 'finishRotation');
+    const isCounted = reading.every(({ emptySince }) => emptySince);
+    if (job?.state === 'blocked' && !isCounted)
+      return say('blocked', 'rotate', { blockedBy: BLOCKED_BY[job.reason ?? ''] ?? BLOCKED_BY[REFUSED] });
+    if (!isCounted && (job?.state !== 'swept' || !isCurrent)) return say('active', 'rotate');
+    if (!isCounted) return say('swept', 'finishRotation');
+    // Whoever has swept: partitions keep no job record.
     const until = Math.max(...reading.map(({ emptySince }) => Number(emptySince))) + holdMs;
     const isOver = until <= nowMs;
     return say('hold', 'finishRotation', {

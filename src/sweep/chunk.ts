@@ -26,7 +26,9 @@ export interface ChunkContext {
 /** The part of a table that is swept next. */
 export interface ChunkPlace {
   readonly definition: Table;
-  /** `undefined`: from the table's beginning. */
+  /** Where the part begins; `undefined`: where the table does. */
+  readonly begin: Cursor | undefined;
+  /** The place up to which it is done. */
   readonly after: Cursor | undefined;
   /** `undefined`: to the table's end. */
   readonly until: Cursor | undefined;
@@ -75,7 +77,7 @@ export async function sweepPage(
   return chunk.sweep();
 }
 
-/** From the beginning of the table where the checkpoint turns out to be damaged. */
+/** From the beginning of the part where the checkpoint turns out to be damaged. */
 async function readPage({ environment, records }: ChunkContext, place: ChunkPlace): Promise<Page> {
   const { definition, until, maxRecords, maxBytes } = place;
   const from = (after: Cursor | undefined): Promise<Page> =>
@@ -84,8 +86,8 @@ async function readPage({ environment, records }: ChunkContext, place: ChunkPlac
   try {
     page = await from(place.after);
   } catch (error) {
-    if (!(error instanceof InvalidCursorError) || place.after === undefined) throw error;
-    page = await from(undefined);
+    if (!(error instanceof InvalidCursorError) || place.after === place.begin) throw error;
+    page = await from(place.begin);
   }
   if (!page.done && (page.next === undefined || page.next === place.after)) {
     throw new StoreUnfitError(

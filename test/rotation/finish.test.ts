@@ -24,9 +24,11 @@ import {
   finishRotation,
   listQuarantine,
   pauseRotation,
+  planPartitions,
   resumeRotation,
   retryQuarantined,
   rotate,
+  rotatePartition,
   rotationStatus,
 } from '../../src/rotation/index.js';
 import { memoryRecords } from '../../src/store/memory.js';
@@ -121,6 +123,36 @@ describe('rotationStatus', () => {
       sweep: { state: 'blocked', reason: 'too-many-refused' },
       quarantine: { cells: 1, abandoned: 0 },
     });
+  });
+
+  it('sends back to rotate where a count has found cells that were written since', async () => {
+    const world = await newWorld(4);
+    const stale = await reopened(world);
+    const late = await encryptRecord(notes, { owner: 'z', no: 99, body: 'late' }, stale.keyring);
+    await newKey(world);
+    await rotateAll(world);
+    world.records.insert(notes, { ...late, plain: 99 });
+    await finishRotation(everything, world);
+    expect(await rotationStatus(everything, world)).toMatchObject({
+      state: 'blocked',
+      next: 'rotate',
+      sweep: { reason: 'cells-left' },
+    });
+    await rotateAll(world);
+    expect(await rotationStatus(everything, world)).toMatchObject({ next: 'finishRotation' });
+    expect((await finishRotation(everything, world)).inUse).toEqual({});
+    expect(await rotationStatus(everything, world)).toMatchObject({ state: 'hold' });
+  });
+
+  it('says hold after partitions too, which keep no job record', async () => {
+    const world = await newWorld(4);
+    await newKey(world);
+    for (const partition of await planPartitions(everything, world))
+      await rotatePartition(everything, partition, world);
+    await finishRotation(everything, world);
+    const status = await rotationStatus(everything, world);
+    expect(status).toMatchObject({ state: 'hold', next: 'finishRotation', sweep: undefined });
+    expect(status.notBefore).toBeInstanceOf(Date);
   });
 
   it('takes no sweep towards other keys, or of other tables, for this one', async () => {

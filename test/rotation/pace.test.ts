@@ -115,6 +115,17 @@ describe('a rotation', () => {
     expect(progress.at(-1)).toMatchObject({ state: 'swept', waitingFor: 'finishRotation', etaMs: 0 });
   });
 
+  it('says of no end that it is near where there are more records than were expected', async () => {
+    const world = await newWorld(30);
+    await newKey(world);
+    const slow = slowWorld(world, 10, { chunkRecords: 5 });
+    const estimate = () => ({ records: 5, source: 'statistics' as const });
+    const progress = await collected({ ...slow.context, records: { ...slow.context.records, estimate } });
+    expect(progress[1]).toMatchObject({ done: 5, expected: 10, etaMs: 50 });
+    for (const { done, etaMs, etaSpreadMs, state } of progress.slice(3))
+      expect([etaMs, etaSpreadMs], String(done)).toEqual(state === 'swept' ? [0, 0] : [undefined, undefined]);
+  });
+
   it('looks at no more records per second than its limit', async () => {
     const world = await newWorld(30);
     await newKey(world);
@@ -280,6 +291,27 @@ describe('a pause', () => {
       },
     };
     expect((await rotateAll(world, { observer })).map(({ state }) => state)).toEqual(['paused', 'paused']);
+  });
+
+  it('reaches a rotation whose job record counts from a forged number', async () => {
+    for (const member of ['revision', 'scanned']) {
+      const world = await newWorld(9);
+      await newKey(world);
+      for await (const { done } of rotate(everything, { ...world, chunkRecords: 3 })) if (done > 0) break;
+      const id = `rotation:${world.keyring.id}`;
+      const record = world.records.readJob(id) as string;
+      for (const number of [2 ** 53 - 1, 2 ** 52]) {
+        const forged = record.replace(new RegExp(`"${member}":\\d+`), `"${member}":${number}`);
+        await world.records.writeJob({ id, previous: world.records.readJob(id) as string, next: forged });
+        let isPaused = false;
+        for await (const { state } of rotate(everything, { ...world, chunkRecords: 3 })) {
+          if (state === 'sweeping' && !isPaused) isPaused = await pauseRotation(world);
+          if (state === 'paused') break;
+          expect(state, `${member} ${number}`).not.toBe('swept');
+        }
+        expect(isPaused, `${member} ${number}`).toBe(true);
+      }
+    }
   });
 
   it('survives that another key is made active', async () => {

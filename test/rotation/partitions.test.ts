@@ -5,6 +5,7 @@ import { StoreBusyError } from '../../src/index.js';
 import {
   type RecordStore,
   type RotationPartition,
+  abandonQuarantined,
   listQuarantine,
   planPartitions,
   rotatePartition,
@@ -151,6 +152,44 @@ describe.each(PLACES)('partitions over $name', (place) => {
     ]);
     const stopped = rotatePartition(world.schema, first, { ...options, maxQuarantined: 0 });
     await expect(stopped).rejects.toMatchObject({ code: 'rotation-blocked', reason: 'too-many-refused' });
+    world.close();
+  });
+
+  it('do not stop at cells that were given up', async () => {
+    const world = await template.copy(place);
+    const options = { keyring: await world.keyring(), records: world.records.open(), maxQuarantined: 0 };
+    const [first] = await planPartitions(world.schema, options);
+    await world.change(people, person(3), { email: 'in the clear' });
+    await expect(rotatePartition(world.schema, first, options)).rejects.toMatchObject({
+      reason: 'too-many-refused',
+    });
+    await abandonQuarantined(await listQuarantine(options), options);
+    expect(await rotatePartition(world.schema, first, options)).toMatchObject({ done: true });
+    world.close();
+  });
+
+  it('that were stopped go on when what stopped them is gone', async () => {
+    const world = await template.copy(place);
+    const options = { keyring: await world.keyring(), records: world.records.open() };
+    const [first] = await planPartitions(world.schema, options);
+    const counters = { ...first?.counters, quarantined: 11, scanned: PEOPLE };
+    const refusing = { ...first, cursor: null, counters };
+    expect(await rotatePartition(world.schema, refusing, options)).toMatchObject({ done: true, pass: 1 });
+    const hot = { ...first, pass: 6 };
+    expect(await rotatePartition(world.schema, hot, options)).toMatchObject({ done: true, pass: 2 });
+    world.close();
+  });
+
+  it('whose place was damaged stay in their range, or are refused', async () => {
+    const world = await template.copy(place);
+    const options = { keyring: await world.keyring(), records: world.records.open(), partitionRecords: 5 };
+    const [, second] = await planPartitions(world.schema, options);
+    const damaged = await rotatePartition(world.schema, { ...second, cursor: ']' }, options);
+    expect(damaged).toMatchObject({ done: true, counters: { scanned: 5 } });
+    for (const member of ['after', 'until']) {
+      const broken = rotatePartition(world.schema, { ...second, [member]: ']' }, options);
+      await expect(broken, member).rejects.toMatchObject({ code: 'invalid-partition' });
+    }
     world.close();
   });
 
