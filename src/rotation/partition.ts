@@ -207,6 +207,7 @@ const FORMAT = 1;
 class Tally implements Ledger {
   readonly id: string;
   readonly isKept = false;
+  readonly isStopped = false;
   #offered: Partial<SweepCounters> = {};
   counts: SweepCounters = NO_COUNTS;
 

@@ -69,6 +69,10 @@ export class RotationRun implements Ledger {
     this.#run = base32(world.environment.random(RUN_BYTES));
   }
 
+  get isStopped(): boolean {
+    return this.job.state !== 'sweeping';
+  }
+
   get table(): Table {
     return this.#world.schema.tables[this.job.table] as Table;
   }

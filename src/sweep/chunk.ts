@@ -49,6 +49,8 @@ export interface Ledger {
   readonly id: string;
   /** Whether a record is written with every commit. */
   readonly isKept: boolean;
+  /** Whether somebody has paused it, as far as was looked. */
+  readonly isStopped: boolean;
   /** What is written with the next commit; `settled` where it is the page's last. */
   offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite;
   /** An offer was committed. */
@@ -104,6 +106,9 @@ interface Piece {
   readonly work: readonly (RecordWork & { readonly swap: RecordSwap })[];
   readonly quarantine: readonly RefusedCell[];
 }
+
+/** What ends a page of a sweep that somebody has paused. */
+class Paused extends Error {}
 
 class PageSweep {
   readonly #context: ChunkContext;
@@ -190,12 +195,23 @@ class PageSweep {
         lost.push(...piece.work.flatMap(({ swap }, i) => (committed.swapped[i] ? [] : swap.key)));
         if (committed.isSettled) return { isSettled: true, lost: [], deferred: lost.length + this.#locked };
       } catch (error) {
+        if (error instanceof Paused) return undefined;
         if (!(error instanceof StoreBusyError) || piece.work.length === 0) throw error;
         if (piece.work.length === 1) this.#locked++;
         pieces.unshift(...halves(piece));
       }
     }
     return { isSettled: false, lost, deferred: 0 };
+  }
+
+  /** A page in which many records are locked takes its time: a pause is met all the same. */
+  async #look(): Promise<void> {
+    try {
+      await this.#ledger.inquire();
+    } catch (error) {
+      if (!(error instanceof StoreBusyError)) throw error; // locked as well: the next look may tell
+    }
+    if (this.#ledger.isStopped) throw new Paused();
   }
 
   async #commitPiece(
@@ -226,8 +242,9 @@ class PageSweep {
         return { committed: false };
       }
     };
-    const retries = isOnlyJob ? undefined : MAX_COMMIT_RETRIES;
-    const outcome = await step(environment, 'chunk.commit', commit, retries);
+    const maxRetries = isOnlyJob ? undefined : MAX_COMMIT_RETRIES;
+    const patience = { maxRetries, look: () => this.#look() };
+    const outcome = await step(environment, 'chunk.commit', commit, patience);
     if (outcome.committed && !ledger.isKept) job(outcome.swapped);
     const offer = outcome.committed ? newest : await ledger.inquire();
     const offered = offer && offers.get(offer);

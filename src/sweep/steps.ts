@@ -44,12 +44,21 @@ export interface SweepEnvironment {
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 1_000;
 
-/** Does one step; a store that is busy is asked again, after pauses that grow and differ. */
+/** How a step meets a store that is busy. */
+interface StepPatience {
+  readonly maxRetries?: number | undefined;
+  readonly look?: () => Promise<void>;
+}
+
+/**
+ * Does one step; a store that is busy is asked again, after pauses that grow and differ. `look` is called before each
+ * of them: what it throws ends the waiting.
+ */
 export async function step<T>(
   environment: SweepEnvironment,
   name: StepName,
   work: () => MaybePromise<T>,
-  maxRetries: number = MAX_BUSY_RETRIES,
+  { maxRetries = MAX_BUSY_RETRIES, look }: StepPatience = {},
 ): Promise<T> {
   for (let retries = 0; ; retries++) {
     environment.signal?.throwIfAborted();
@@ -60,6 +69,7 @@ export async function step<T>(
       return result;
     } catch (error) {
       if (!(error instanceof StoreBusyError) || retries >= maxRetries) throw error;
+      await look?.();
       await environment.clock.sleep(pauseMs(environment.random, retries), environment.signal);
     }
   }

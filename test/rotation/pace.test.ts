@@ -1,5 +1,6 @@
 /** How fast a rotation goes on: over a clock that only moves when somebody sleeps, or when a step is said to take its time. */
 import { describe, expect, it } from 'vitest';
+import { StoreBusyError } from '../../src/index.js';
 import { openedOf } from '../../src/keyring/index.js';
 import {
   type RecordStore,
@@ -291,6 +292,25 @@ describe('a pause', () => {
       },
     };
     expect((await rotateAll(world, { observer })).map(({ state }) => state)).toEqual(['paused', 'paused']);
+  });
+
+  it('is met while every record stays locked', async () => {
+    const world = await newWorld(30);
+    await newKey(world);
+    const { context, now } = slowWorld(world, 0);
+    let pausedAtMs: number | undefined;
+    const records: RecordStore = {
+      ...context.records,
+      async commit(layout, chunk) {
+        if (chunk.swaps.length === 0) return context.records.commit(layout, chunk);
+        await context.environment.clock.sleep(1_000); // as long as a lock is waited for
+        if (pausedAtMs === undefined && (await pauseRotation(world))) pausedAtMs = now();
+        throw new StoreBusyError();
+      },
+    };
+    const progress = await collected({ ...context, records });
+    expect(progress.at(-1)).toMatchObject({ state: 'paused' });
+    expect(now() - Number(pausedAtMs)).toBeLessThan(2_000);
   });
 
   it('reaches a rotation whose job record counts from a forged number', async () => {

@@ -6,7 +6,7 @@ import type { SqlQueries, SqlValue } from './executor.js';
 export type { DeclaredColumn } from './declared-column.js';
 
 /** How long a transaction of ours waits for somebody's lock; records that are locked it does not wait for at all. */
-export const LOCK_WAIT_SECONDS = 5;
+export const LOCK_WAIT_SECONDS = 1;
 
 export const UNCOMMITTED_UNFIT =
   'The session reads what others have not committed (READ UNCOMMITTED): a census would count what may be undone. Give this connection another isolation level.';
