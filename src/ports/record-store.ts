@@ -46,6 +46,20 @@ export interface CellColumn {
   readonly adopting?: 'in-place' | PlaintextColumn;
 }
 
+/** A column that holds the tokens of a blind index: text, or null. */
+export interface TokenColumn {
+  /** The index's name in the definition. */
+  readonly index: string;
+  /** The name in the database. */
+  readonly column: string;
+  /** The cells that its tokens are made from, by their positions in `layout.cells`. At least one. */
+  readonly cells: readonly number[];
+  /** The column, by its position in `layout.tokens`, that it takes the place of (docs/search.md): it has a token wherever that one has. */
+  readonly follows?: number;
+  /** Whether the database holds its tokens unique. */
+  readonly isUnique?: boolean;
+}
+
 /** What a store needs to know of a table. No key, no type of a value: a store sees ciphertext only. */
 export interface TableLayout {
   /** The table's name in its definition. */
@@ -58,6 +72,8 @@ export interface TableLayout {
   readonly tenant?: KeyColumn;
   /** At least one. */
   readonly cells: readonly CellColumn[];
+  /** Only where the definition has an index. At least one then. */
+  readonly tokens?: readonly TokenColumn[];
   /** Only while cells are bound anew to another record id: the columns of the former one, which may hold nulls. */
   readonly formerKey?: readonly KeyColumn[];
 }
@@ -86,6 +102,11 @@ export interface StoredRecord {
    * column. Where the layout has any.
    */
   readonly plaintexts?: readonly unknown[];
+  /**
+   * The values of `layout.tokens`, in that order: text or `null`. In place of what cannot be a token a store may give
+   * any other text that is none, such as `''`. Where the layout has any.
+   */
+  readonly tokens?: readonly unknown[];
   /** The values of `layout.formerKey`, where there is one. */
   readonly formerId?: readonly unknown[];
 }
@@ -116,20 +137,32 @@ export interface PageRequest {
 export interface CellSwap {
   /** Its position in `layout.cells`. */
   readonly cell: number;
-  /** What was read, to the byte; `null` only while plaintext is adopted. */
+  /** What was read, to the byte; `null` only while plaintext is adopted, or where `new` is `null`. */
   readonly old: string | Bytes | null;
   /** What was read from its `adopting` column and must still be there, where the new cell depends on it. */
   readonly plaintext?: string | Bytes | null;
+  /** What takes its place; the same as `old` where the cell stays, and only must be what a new token was made from. */
+  readonly new: string | Bytes | null;
+}
+
+/** A new token, if the old one is still there. */
+export interface TokenSwap {
+  /** Its position in `layout.tokens`. */
+  readonly token: number;
+  /** What was read. */
+  readonly old: string | null;
   /** What takes its place. */
-  readonly new: string | Bytes;
+  readonly new: string | null;
 }
 
 /** The swaps of one record: all of them, or none. */
 export interface RecordSwap {
   /** As a page or a reread gave it. */
   readonly key: RecordKey;
-  /** At least one; all or none is swapped. */
+  /** At least one; all or none is swapped, tokens included. */
   readonly cells: readonly CellSwap[];
+  /** Tokens that change with them. Default: none. */
+  readonly tokens?: readonly TokenSwap[];
 }
 
 /** What is committed together. */
@@ -175,6 +208,8 @@ export interface StoreAbilities {
   readonly snapshotCensus: boolean;
   /** It heeds `adopting` and `formerKey` of a layout, and swaps on nulls and plaintexts. Without it nothing is adopted, and no record id changed. */
   readonly adopting?: boolean;
+  /** It heeds `tokens` of a layout. Without it no table with an index is rotated or counted. */
+  readonly tokens?: boolean;
 }
 
 /** What is in a table, by key tag. Nothing but counts: no plaintext that strayed there comes back. */
@@ -189,6 +224,18 @@ export interface TableCount {
   readonly notCells: number;
   /** Values of `adopting` columns, not null, whose cell is null. Where the layout has any. */
   readonly unadopted?: number;
+  /** A count for each of `layout.tokens`, in that order. Where the layout has any. */
+  readonly tokens?: readonly TokenCount[];
+}
+
+/** What is in the column of an index. */
+export interface TokenCount {
+  /** Tokens by the first 8 characters, which name their key. Only values of the form 8 base32 characters, `.`, hexadecimal digits. */
+  readonly prefixes: Readonly<Record<string, number>>;
+  /** Values, not null, that have no such form. */
+  readonly notTokens: number;
+  /** Records without a token though every cell that it is made from is there, or with `follows`: though the followed column has one. */
+  readonly missing: number;
 }
 
 /** How many records a sweep will meet. */

@@ -284,6 +284,6 @@ function countSwapped(work: Piece['work'], swapped: readonly boolean[]): Partial
     rewritten: cells.length,
     adopted: done.reduce((sum, { adopted }) => sum + adopted, 0),
     rebound: done.reduce((sum, { rebound }) => sum + rebound, 0),
-    bytes: cells.reduce((sum, cell) => sum + cell.new.length, 0),
+    bytes: cells.reduce((sum, cell) => sum + (cell.new?.length ?? 0), 0),
   };
 }
