@@ -1,3 +1,4 @@
+import type { IndexOptions } from './blind-index/index.js';
 import type { Bytes } from './bytes.js';
 import type { IntegerForm, JsonValue, ValueSpec, ValueTypeName } from './codec/index.js';
 import { DefinitionError } from './errors.js';
@@ -9,6 +10,7 @@ declare const valueType: unique symbol;
 declare const formOf: unique symbol;
 declare const hidesNull: unique symbol;
 declare const bindingOf: unique symbol;
+declare const indexesOf: unique symbol;
 
 /** What a cell is bound to: its record (and column, table, tenant), or only its column (and table, tenant). */
 export type Binding = 'record' | 'column';
@@ -58,6 +60,8 @@ export interface AttributeOptions {
    * Whoever can write to the database can then put values there that nobody sealed. Default: none may.
    */
   readonly adopting?: true | AdoptingOptions;
+  /** What it can be looked up by: one blind index or several (docs/search.md). Default: nothing. */
+  readonly index?: IndexOptions | readonly IndexOptions[];
 }
 
 /** The options of an `integer` attribute. */
@@ -72,6 +76,7 @@ export interface Attribute<
   Form extends CellForm = CellForm,
   HidesNull extends boolean = boolean,
   Bind extends Binding | undefined = Binding | undefined,
+  Index = unknown,
 > {
   /** Never there: it carries the type of the value. */
   readonly [valueType]?: Value;
@@ -81,6 +86,8 @@ export interface Attribute<
   readonly [hidesNull]?: HidesNull;
   /** Never there: it carries the binding. */
   readonly [bindingOf]?: Bind;
+  /** Never there: it carries what its indexes were given. */
+  readonly [indexesOf]?: Index;
   /** @internal */
   readonly spec: ValueSpec;
   /** How its cells are stored. */
@@ -93,6 +100,8 @@ export interface Attribute<
   readonly schema: StandardSchema | undefined;
   /** How plaintext becomes cells, while it may. */
   readonly adopting: AdoptingRule | undefined;
+  /** Its blind indexes, as they were given. */
+  readonly index: readonly IndexOptions[];
 }
 
 /** A part of a record's id: made by {@link uuid}, {@link text}, {@link integer} and {@link bytes} with a name. */
@@ -116,7 +125,12 @@ export interface IdOptions {
 type FormOf<O> = O extends { readonly form: infer F extends CellForm } ? F : 'text';
 type HideOf<O> = O extends { readonly hideNull: infer H extends boolean } ? H : false;
 type BindOf<O> = O extends { readonly bind: infer B extends Binding } ? B : undefined;
-type AttributeOf<Value, O> = Attribute<Value, FormOf<O>, HideOf<O>, BindOf<O>>;
+type IndexOf<O> = O extends { readonly index: infer I }
+  ? I extends readonly (infer Each)[]
+    ? Each
+    : I
+  : never;
+type AttributeOf<Value, O> = Attribute<Value, FormOf<O>, HideOf<O>, BindOf<O>, IndexOf<O>>;
 type IntegerOf<O> = O extends { readonly as: 'bigint' } ? bigint : number;
 
 /** What identifies a UUID: the text in either case, or its 16 bytes. */
@@ -201,7 +215,7 @@ function attribute<Value, O>(
   integers: IntegerForm = 'number',
 ): AttributeOf<Value, O> {
   const { column, form = 'text', pad, hideNull = false, bind, maxBytes = DEFAULT_FRAMED_BYTES } = options;
-  const { adopting } = options;
+  const { adopting, index = [] } = options;
   if (pad !== undefined && !isWithin(pad, MIN_PAD_BYTES, MAX_PAD_BYTES)) {
     throw new DefinitionError('pad is a whole number of bytes from 2 to 4,096.');
   }
@@ -217,7 +231,18 @@ function attribute<Value, O>(
   assertBinding(bind);
   if (column === '') throw new DefinitionError('column is the name of a column: not empty.');
   const spec: ValueSpec = Object.freeze({ type, integers, pad, hideNull, maxBytes });
-  return Object.freeze({ spec, form, column, bind, schema: undefined, adopting: adoptingRule(adopting) });
+  const indexes = Object.freeze(Array.isArray(index) ? [...index] : [index]) as readonly IndexOptions[];
+  if (indexes.some((one) => typeof one !== 'object' || one === null))
+    throw new DefinitionError('index is { bits, … }, or several of them.');
+  return Object.freeze({
+    spec,
+    form,
+    column,
+    bind,
+    schema: undefined,
+    adopting: adoptingRule(adopting),
+    index: indexes,
+  });
 }
 
 function adoptingRule(adopting: true | AdoptingOptions | undefined): AdoptingRule | undefined {

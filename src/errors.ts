@@ -217,6 +217,42 @@ export class InvalidValueError extends CellsealError {
   }
 }
 
+/** `not-indexable`: a blind index's transform refuses the value, so that it can be neither stored beside a token nor searched. */
+export class NotIndexableError extends CellsealError {
+  override readonly code = 'not-indexable';
+  /** The transform's name. */
+  declare readonly transform: string;
+  /** @internal */
+  constructor(rule: string, transform: string, where: Where = {}) {
+    super(rule, { ...where, transform });
+  }
+}
+
+/** `incomplete-index`: a patch has some attributes of a compound index and not the others, so that no token can be made. */
+export class IncompleteIndexError extends CellsealError {
+  override readonly code = 'incomplete-index';
+  /** The index's name. */
+  declare readonly index: string;
+  /** The attributes that are missing. */
+  declare readonly missing: readonly string[];
+  /** @internal */
+  constructor(index: string, missing: readonly string[], where: Where = {}) {
+    super(
+      'A compound index is over attributes of which the patch has some only. Give the missing ones, too, as they are stored: read and decrypt them first.',
+      { ...where, index, missing },
+    );
+  }
+}
+
+/** `not-askable`: what is asked cannot be answered from cells and tokens. The message says what can. */
+export class NotAskableError extends CellsealError {
+  override readonly code = 'not-askable';
+  /** @internal */
+  constructor(rule: string, where: Where = {}) {
+    super(rule, where);
+  }
+}
+
 /** `value-too-long`: the framed value is longer than the attribute's `maxBytes`. */
 export class ValueTooLongError extends CellsealError {
   override readonly code = 'value-too-long';
@@ -580,9 +616,9 @@ export class KeyStateError extends CellsealError {
 export class NoActiveKeyError extends CellsealError {
   override readonly code = 'no-active-key';
   /** @internal */
-  constructor(where: Where = {}) {
+  constructor(where: Where & { kind?: 'index' } = {}) {
     super(
-      'The keyring has no active data key here. Add one with addKey and make it active with activateKey.',
+      `The keyring has no active ${where.kind ?? 'data'} key here. Add one with addKey and make it active with activateKey.`,
       where,
     );
   }

@@ -25,6 +25,14 @@ export {
   timestamp,
   uuid,
 } from './attribute.js';
+export type {
+  BlindIndex,
+  BuiltInTransform,
+  CompoundIndexOptions,
+  IndexOptions,
+  OwnTransform,
+  Transform,
+} from './blind-index/index.js';
 export type { Bytes } from './bytes.js';
 export type { IntegerForm, JsonValue } from './codec/index.js';
 export type { ContextPart } from './envelope/index.js';
@@ -117,11 +125,13 @@ export {
   watchKeyring,
   withdrawKey,
 } from './keyring/index.js';
+export { type Lookup, type Question, assertAskable, lookup } from './lookup.js';
 export type { MaybePromise } from './maybe.js';
 export type * from './ports/engine.js';
 export type * from './ports/key-management.js';
 export type * from './ports/keyring-store.js';
-export type { CellForm, PlaintextColumn, TableLayout } from './ports/record-store.js';
+export type { CellForm, PlaintextColumn, TableLayout, TokenColumn } from './ports/record-store.js';
+export type { LookupColumn, TokenLookup } from './ports/token-lookup.js';
 export {
   type ManyOptions,
   decryptCell,
@@ -140,6 +150,8 @@ export type {
   CellNamed,
   DecryptedRecord,
   EncryptedRecord,
+  LookupName,
+  LookupValue,
   RecordArguments,
   RecordIdOf,
   RecordInput,
@@ -161,6 +173,7 @@ export type {
 } from './standard-schema.js';
 export {
   type Attributes,
+  type CompoundIndexes,
   type Rebinding,
   type RebindingOptions,
   type RecordId,

@@ -16,6 +16,12 @@ export const MAX_HKDF_INFO_BYTES = 1024;
 /** Bits of a blind index's token. */
 export const MIN_INDEX_BITS = 8;
 export const MAX_INDEX_BITS = 256;
+/** Of one that serves a UNIQUE constraint. */
+export const MIN_UNIQUE_INDEX_BITS = 128;
+/** The name of a transform of the application's own. */
+export const MAX_TRANSFORM_CHARACTERS = 64;
+/** Values of one look-up. */
+export const MAX_LOOKUP_VALUES = 10_000;
 /** Parts of a record tuple. */
 export const MAX_TUPLE_PARTS = 255;
 /** Padding blocks. */
@@ -39,6 +45,8 @@ export const CELLS_PER_SALT = 2 ** 16;
 export const MAX_CELLS_PER_KEY = 2 ** 48;
 /** Derived cell keys held by one keyring. */
 export const CELL_KEY_CACHE_ENTRIES = 4096;
+/** Derived keys of blind indexes held by one keyring: one for each index, index key and tenant. */
+export const TOKEN_KEY_CACHE_ENTRIES = 4096;
 
 /** PBKDF2 iterations of a new passphrase slot; OWASP's floor for HMAC-SHA-512 is 220,000. */
 export const DEFAULT_ITERATIONS = 250_000;

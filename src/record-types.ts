@@ -1,4 +1,5 @@
-import type { Attribute, IdPart } from './attribute.js';
+import type { Attribute, Binding, IdPart } from './attribute.js';
+import type { IndexOptions } from './blind-index/index.js';
 import type { Bytes } from './bytes.js';
 import type { CellForm } from './ports/record-store.js';
 import type { Attributes, RecordId, Table } from './table.js';
@@ -47,17 +48,89 @@ type WantsId<T extends Table> =
 export type RecordIdOf<T extends Table> = T extends Table<infer Id> ? IdOf<Id> : never;
 type AttributesOf<T extends Table> = T extends Table<RecordId, infer A> ? A : Attributes;
 
+// ── Blind indexes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+type IndexOf<A> =
+  A extends Attribute<unknown, CellForm, boolean, Binding | undefined, infer Index> ? Index : never;
+/** The name of an attribute's index. */
+type OwnName<K extends string, Index> = Index extends { readonly name: infer Name extends string }
+  ? Name
+  : Index extends Pick<IndexOptions, 'bits'>
+    ? `${K}_index`
+    : never;
+type NextName<Index> = Index extends { readonly next: infer Name extends string } ? Name : never;
+/** The properties of a record that hold tokens of one attribute's indexes. */
+type TokenNames<K extends string, A> = OwnName<K, IndexOf<A>> | NextName<IndexOf<A>>;
+
+type CompoundOf<T extends Table> =
+  T extends Table<RecordId, Attributes, IdPart | undefined, Binding, infer Indexes>
+    ? unknown extends Indexes
+      ? Record<never, never>
+      : Indexes
+    : Record<never, never>;
+type CompoundAttributes<Index> = Index extends { readonly attributes: readonly (infer Name)[] }
+  ? Name
+  : never;
+
+/** The properties of a record that hold tokens. */
+type TokenName<T extends Table> =
+  | { [K in keyof AttributesOf<T> & string]: TokenNames<K, AttributesOf<T>[K]> }[keyof AttributesOf<T> &
+      string]
+  | (keyof CompoundOf<T> & string)
+  | NextName<CompoundOf<T>[keyof CompoundOf<T>]>;
+
+type TokenOf<V> = string | null | (undefined extends V ? undefined : never);
+
+/** The tokens that come with what a record or a patch has: of a compound index where all of its attributes are there. */
+type TokensOf<T extends Table, R> = {
+  [K in keyof AttributesOf<T> & keyof R & string as TokenNames<K, AttributesOf<T>[K]>]: TokenOf<R[K]>;
+} & {
+  [N in keyof CompoundOf<T> & string as CompoundAttributes<CompoundOf<T>[N]> extends keyof R
+    ? N | NextName<CompoundOf<T>[N]>
+    : never]: TokenOf<R[CompoundAttributes<CompoundOf<T>[N]> & keyof R]>;
+};
+
+/** What `lookup` is asked by: an index's name, or the name of an attribute that has one. */
+export type LookupName<T extends Table> = string extends keyof AttributesOf<T>
+  ? string
+  :
+      | {
+          [K in keyof AttributesOf<T> & string]: [OwnName<K, IndexOf<AttributesOf<T>[K]>>] extends [never]
+            ? never
+            : K | OwnName<K, IndexOf<AttributesOf<T>[K]>>;
+        }[keyof AttributesOf<T> & string]
+      | (keyof CompoundOf<T> & string);
+
+/** What is looked up: the attribute's value, or an object of all attributes' values for a compound index. */
+export type LookupValue<T extends Table, N> = string extends keyof AttributesOf<T>
+  ? unknown
+  : N extends keyof CompoundOf<T>
+    ? {
+        readonly [K in CompoundAttributes<CompoundOf<T>[N]> & keyof AttributesOf<T>]: ValueOf<
+          AttributesOf<T>[K]
+        >;
+      }
+    : {
+        [K in keyof AttributesOf<T> & string]: N extends K | OwnName<K, IndexOf<AttributesOf<T>[K]>>
+          ? ValueOf<AttributesOf<T>[K]>
+          : never;
+      }[keyof AttributesOf<T> & string];
+
+// ── Records ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 /** What `encryptRecord` takes: the record's id, any of the attributes, and anything else beside them. */
 export type RecordInput<T extends Table> = {
   readonly [K in keyof AttributesOf<T>]?: ValueOf<AttributesOf<T>[K]> | null | undefined;
 } & (WantsId<T> extends true ? RecordIdOf<T> : Partial<RecordIdOf<T>>);
 
-/** What `encryptRecord` gives back for a record of type `R`: cells in place of the attributes' values, the rest as it was. */
+/** What `encryptRecord` gives back for a record of type `R`: cells in place of the attributes' values, the tokens of their indexes, the rest as it was. */
 export type EncryptedRecord<T extends Table, R> = {
-  [K in keyof R]: K extends keyof AttributesOf<T> ? EncryptedValue<AttributesOf<T>[K], R[K]> : R[K];
+  [K in keyof R as K extends TokenName<T> ? never : K]: K extends keyof AttributesOf<T>
+    ? EncryptedValue<AttributesOf<T>[K], R[K]>
+    : R[K];
 } & {
   [K in Unnamed<T, R>]: EncryptedValue<AttributesOf<T>[K], unknown> | undefined;
-};
+} & TokensOf<T, R>;
 
 type EncryptedValue<A, V> =
   | ([V] extends [null | undefined] ? IfUnknown<V, CellOf<FormOf<A>>> : CellOf<FormOf<A>>)
@@ -98,6 +171,8 @@ export type StoredOf<T extends Table> = RecordIdOf<T> & {
   readonly [K in keyof AttributesOf<T>]:
     | CellOf<FormOf<AttributesOf<T>[K]>>
     | (HidesNull<AttributesOf<T>[K]> extends true ? never : null);
+} & {
+  readonly [N in TokenName<T>]: string | null;
 };
 
 /** The attributes' names. */

@@ -22,6 +22,7 @@ import type {
   ValueOf,
 } from './record-types.js';
 import { type Table, bindingOf } from './table.js';
+import { sealTokens } from './tokens.js';
 
 /** The options of the functions that take many records. */
 export interface ManyOptions {
@@ -32,11 +33,13 @@ export interface ManyOptions {
 /**
  * Encrypts the attributes of a record: ready to INSERT or to UPDATE. Whole records and patches alike: an attribute that
  * is `undefined` or not there stays so, `null` stays `null` (unless the attribute hides its nulls), and all other
- * properties pass through. Gives back a new plain object.
+ * properties pass through. The token of every blind index comes with the attributes that it is over. Gives back a new
+ * plain object.
  *
  * @throws MissingRecordIdError, MissingTenantError, InvalidContextError: what the cells are bound to is missing or is none.
  * @throws InvalidValueError, ValueTooLongError, AlreadyACellError: a value is not the attribute's.
- * @throws NoActiveKeyError: the keyring has no active data key.
+ * @throws NotIndexableError: a transform of an index refuses it. IncompleteIndexError: a patch has a part of a compound index only.
+ * @throws NoActiveKeyError: the keyring has no active data key, or index key.
  */
 export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
   definition: T,
@@ -45,10 +48,15 @@ export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
   ...options: RecordArguments<T>
 ): Promise<EncryptedRecord<T, R>> {
   const tenant = tenantOf(options);
-  return (await mapAttributes(definition, record, tenant, (place, value) => {
+  const sealed = mapAttributes(definition, record, tenant, (place, value) => {
     if (value === null && !place.attribute.spec.hideNull) return null;
     return sealValue(keyring, place, value);
-  })) as EncryptedRecord<T, R>;
+  });
+  if (definition.indexes.length === 0) return (await sealed) as EncryptedRecord<T, R>;
+  const where = { table: definition.name };
+  const tokens = sealTokens(keyring, definition, record, contextTenant(definition, tenant, where));
+  const [cells, named] = await Promise.all([sealed, tokens]);
+  return Object.assign(cells, Object.fromEntries(named)) as EncryptedRecord<T, R>;
 }
 
 /**

@@ -20,10 +20,10 @@ export function schema(tables: readonly Table[]): Schema {
   for (const { name, layout } of tables) {
     if (names.has(name)) throw new DefinitionError('Two tables have one name.', { table: name });
     names.add(name);
-    for (const { column } of layout.cells) {
+    for (const { column } of [...layout.cells, ...(layout.tokens ?? [])]) {
       const place = JSON.stringify([...layout.from, column]);
       if (columns.has(place))
-        throw new DefinitionError('Two tables encrypt one column of the database.', { table: name, column });
+        throw new DefinitionError('Two tables use one column of the database.', { table: name, column });
       columns.add(place);
     }
   }

@@ -1,15 +1,29 @@
 import { type Attribute, type Binding, type IdPart, assertBinding } from './attribute.js';
+import {
+  type BlindIndex,
+  type CompoundIndexOptions,
+  assertTakes,
+  blindIndex,
+  tokenCharacters,
+  tokenScope,
+} from './blind-index/index.js';
 import { isWellFormed, utf8 } from './bytes.js';
 import { assertScopeFits } from './cipher/index.js';
 import { encodeContext } from './envelope/index.js';
-import { CellsealError, DefinitionError } from './errors.js';
+import { CellsealError, DefinitionError, type Where } from './errors.js';
 import { MAX_CONTEXT_FIELD_BYTES } from './limits.js';
-import type { CellColumn, KeyColumn, TableLayout } from './ports/record-store.js';
+import type { CellColumn, KeyColumn, TableLayout, TokenColumn } from './ports/record-store.js';
+
+declare const compoundIndexes: unique symbol;
 
 /** The attributes of a table, by name. */
 export type Attributes = Readonly<Record<string, Attribute>>;
 /** The id of a table's records: one part, or several in an order that never changes. */
 export type RecordId = IdPart | readonly [IdPart, ...IdPart[]];
+/** Indexes over several attributes, by name. */
+export type CompoundIndexes<Name extends string = string> = Readonly<
+  Record<string, CompoundIndexOptions<Name>>
+>;
 
 /** What {@link table} takes. */
 export interface TableOptions<
@@ -17,6 +31,7 @@ export interface TableOptions<
   A extends Attributes,
   Tenant extends IdPart | undefined,
   Bind extends Binding,
+  Indexes extends CompoundIndexes = CompoundIndexes,
 > {
   /** The table in the database, for record stores: `'clients'` or `'crm.clients'`; an array where a name contains a dot. Default: the table's name. */
   readonly from?: string | readonly string[];
@@ -28,6 +43,8 @@ export interface TableOptions<
   readonly bind?: Bind;
   /** The attributes that are encrypted, by name. The names are bound into every cell: they stay when a column is renamed. */
   readonly encrypt: A;
+  /** Blind indexes over several attributes, by name; those of one attribute are its `index`. Default: none. */
+  readonly indexes?: Indexes;
   /** What cells were bound to before one of these names, or the record's id, was changed. Default: the same as now. */
   readonly rebinding?: RebindingOptions<A>;
 }
@@ -61,7 +78,10 @@ export interface Table<
   A extends Attributes = Attributes,
   Tenant extends IdPart | undefined = IdPart | undefined,
   Bind extends Binding = Binding,
+  Indexes = unknown,
 > {
+  /** Never there: it carries the compound indexes. */
+  readonly [compoundIndexes]?: Indexes;
   /** The stable name that is bound into every cell. */
   readonly name: string;
   /** What identifies its records. */
@@ -72,6 +92,8 @@ export interface Table<
   readonly bind: Bind;
   /** Its encrypted attributes, by name. */
   readonly encrypt: A;
+  /** Its blind indexes, of one attribute and of several. */
+  readonly indexes: readonly BlindIndex[];
   /** What record stores need to know of it. */
   readonly layout: TableLayout;
   /** What its cells were bound to before, while some may be still. */
@@ -89,7 +111,8 @@ export function table<
   const A extends Attributes,
   const Tenant extends IdPart | undefined = undefined,
   const Bind extends Binding = 'record',
->(name: string, options: TableOptions<Id, A, Tenant, Bind>): Table<Id, A, Tenant, Bind> {
+  const Indexes extends CompoundIndexes<keyof A & string> = Record<never, never>,
+>(name: string, options: TableOptions<Id, A, Tenant, Bind, Indexes>): Table<Id, A, Tenant, Bind, Indexes> {
   const { record, encrypt, bind = 'record' as Bind } = options;
   const where = { table: name };
   assertName(name, where);
@@ -106,6 +129,7 @@ export function table<
       );
     }
   }
+  const indexes = Object.freeze(blindIndexes(name, encrypt, options.indexes ?? {}));
   const rebinding = options.rebinding && formerTable(name, options, options.rebinding);
   const layout: TableLayout = Object.freeze({
     name,
@@ -120,6 +144,7 @@ export function table<
         ...(adopting ? { adopting: adopting.from ?? 'in-place' } : {}),
       }),
     ),
+    ...(indexes.length > 0 ? { tokens: tokenColumns(indexes, Object.keys(encrypt)) } : {}),
     ...(rebinding && options.rebinding?.record ? { formerKey: rebinding.definition.layout.key } : {}),
   });
   assertDistinct(layout);
@@ -130,6 +155,7 @@ export function table<
     tenant: options.tenant as Tenant,
     bind,
     encrypt: Object.freeze({ ...encrypt }),
+    indexes,
     layout,
     rebinding,
   });
@@ -163,7 +189,13 @@ function formerTable(
     throw new DefinitionError('rebinding says what was another: table, columns, record or bind.', where);
   const encrypt = names.map(([column, former]): [string, Attribute] => {
     const attribute = options.encrypt[column] as Attribute;
-    const changes = { column: attribute.column ?? column, bind: bind ?? attribute.bind, adopting: undefined };
+    const index = attribute.index.map((one) => ({ ...one, name: one.name ?? indexNameOf(column) }));
+    const changes = {
+      column: attribute.column ?? column,
+      bind: bind ?? attribute.bind,
+      adopting: undefined,
+      index,
+    };
     return [former, Object.freeze({ ...attribute, ...changes })];
   });
   const definition = table(formerName, {
@@ -172,8 +204,78 @@ function formerTable(
     ...(options.bind === undefined ? {} : { bind: options.bind }),
     record,
     encrypt: Object.fromEntries(encrypt),
+    indexes: Object.fromEntries(
+      Object.entries(options.indexes ?? {}).map(([index, compound]) => {
+        const attributes = compound.attributes.map((column) => columns[column] ?? column);
+        return [index, { ...compound, attributes: attributes as [string, string, ...string[]] }];
+      }),
+    ),
   });
   return Object.freeze({ definition, columns: Object.freeze(Object.fromEntries(names)) });
+}
+
+/** The name of an attribute's index that was given none. */
+function indexNameOf(attribute: string): string {
+  return `${attribute}_index`;
+}
+
+function blindIndexes(table: string, encrypt: Attributes, compound: CompoundIndexes): BlindIndex[] {
+  const single = Object.entries(encrypt).flatMap(([column, { index }]) =>
+    index.map(({ name = indexNameOf(column), ...options }) =>
+      blindIndex(name, [column], options, { table, column }),
+    ),
+  );
+  const several = Object.entries(compound).map(([name, { attributes, ...options }]) => {
+    const where = { table, column: name };
+    if (!Array.isArray(attributes) || attributes.length < 2 || new Set(attributes).size < attributes.length)
+      throw new DefinitionError(
+        'A compound index names two attributes or more, each once. An index over one is its index option.',
+        where,
+      );
+    const stray = attributes.find((attribute) => !Object.hasOwn(encrypt, attribute));
+    if (stray !== undefined)
+      throw new DefinitionError('A compound index names an attribute that the table does not encrypt.', {
+        table,
+        column: stray,
+      });
+    return blindIndex(name, attributes, options, where);
+  });
+  for (const { name, attributes, transform, bits } of [...single, ...several]) {
+    const where = { table, column: attributes.join(',') };
+    for (const column of attributes) {
+      const { spec } = encrypt[column] as Attribute;
+      assertTakes(transform, spec.type, { table, column });
+      if (spec.hideNull)
+        throw new DefinitionError(
+          'hideNull and an index contradict each other: a token that is null would show it.',
+          { table, column },
+        );
+    }
+    assertName(name, { table });
+    assertFits(
+      () => tokenScope({ table, column: where.column, name, transform: transform.name, bits }),
+      'The names of the table, its attributes and the index are too long together: with its label a key derivation takes 1,024 bytes.',
+      where,
+    );
+  }
+  return [...single, ...several];
+}
+
+/** A column for each index; of a unique one that changes its key, a second one behind it. */
+function tokenColumns(indexes: readonly BlindIndex[], attributes: readonly string[]): readonly TokenColumn[] {
+  const columns: TokenColumn[] = [];
+  for (const index of indexes) {
+    const { name, column, isUnique, next } = index;
+    const shared = {
+      cells: index.attributes.map((attribute) => attributes.indexOf(attribute)),
+      characters: tokenCharacters(index),
+      ...(isUnique ? { isUnique } : {}),
+    };
+    columns.push({ index: name, column, ...shared });
+    if (next !== undefined)
+      columns.push({ index: next, column: next, ...shared, follows: columns.length - 1 });
+  }
+  return Object.freeze(columns);
 }
 
 /** What an attribute's cells are bound to. */
@@ -216,19 +318,23 @@ function assertName(name: string, where: { table: string; column?: string }): vo
 }
 
 /** One property and one column for each thing. */
-function assertDistinct({ name, key, tenant, cells }: TableLayout): void {
+function assertDistinct({ name, key, tenant, cells, tokens = [] }: TableLayout): void {
   // A tenant may be a part of the record's id: then it is that part, declared alike.
   const isPart = key.some(
     (part) => part.name === tenant?.name && part.column === tenant.column && part.type === tenant.type,
   );
   const others = tenant && !isPart ? [tenant] : [];
-  const names = [...key, ...others].map((part) => part.name).concat(cells.map((cell) => cell.attribute));
-  const columns = [...key, ...others].map((part) => part.column).concat(cells.map((cell) => cell.column));
+  const names = [
+    ...[...key, ...others].map((part) => part.name),
+    ...cells.map((cell) => cell.attribute),
+    ...tokens.map((token) => token.index),
+  ];
+  const columns = [...key, ...others, ...cells, ...tokens].map((part) => part.column);
   for (const list of [names, columns]) {
     const doubled = list.find((item, position) => list.indexOf(item) !== position);
     if (doubled !== undefined) {
       throw new DefinitionError(
-        'Two attributes, or an attribute and a part of the record id or the tenant, have one name or one column.',
+        'Two attributes, indexes, parts of the record id or the tenant have one name or one column.',
         {
           table: name,
           column: doubled,
@@ -238,7 +344,10 @@ function assertDistinct({ name, key, tenant, cells }: TableLayout): void {
   }
   for (const { attribute, adopting } of cells) {
     if (typeof adopting !== 'object') continue;
-    if (names.includes(adopting.name) || cells.some(({ column }) => column === adopting.column))
+    if (
+      names.includes(adopting.name) ||
+      [...cells, ...tokens].some(({ column }) => column === adopting.column)
+    )
       throw new DefinitionError(
         'adopting: from is a property and a column of its own: not those of an attribute, nor of the record id or the tenant.',
         { table: name, column: attribute },
@@ -248,13 +357,18 @@ function assertDistinct({ name, key, tenant, cells }: TableLayout): void {
 
 /** A name that is too long for a key derivation is refused here, not at the first encryption (a tenant: when it is given). */
 function assertFitsInfo(name: string): void {
+  assertFits(
+    () => assertScopeFits(encodeContext('scope', { table: name })),
+    'The table name is too long: with its label a key derivation takes 1,024 bytes.',
+    { table: name },
+  );
+}
+
+function assertFits(derive: () => unknown, rule: string, where: Where): void {
   try {
-    assertScopeFits(encodeContext('scope', { table: name }));
+    derive();
   } catch (error) {
     if (!(error instanceof CellsealError)) throw error;
-    throw new DefinitionError(
-      'The table name is too long: with its label a key derivation takes 1,024 bytes.',
-      { table: name },
-    );
+    throw new DefinitionError(rule, where);
   }
 }

@@ -50,7 +50,9 @@ const CELLS = [
   'adopting.ts',
   'cell.ts',
   'former.ts',
+  'tokens.ts',
   'record.ts',
+  'lookup.ts',
 ];
 const CORE = [...BASE, ...CELLS];
 

@@ -1,1 +1,18 @@
-export { type IndexedValue, type TokenPlace, indexToken } from './token.js';
+export {
+  type BlindIndex,
+  type BuiltInTransform,
+  type CompoundIndexOptions,
+  type IndexOptions,
+  TOKEN_PREFIX_CHARACTERS,
+  blindIndex,
+  tokenCharacters,
+} from './definition.js';
+export {
+  type IndexedValue,
+  type TokenPlace,
+  type TokenScope,
+  indexToken,
+  tokenScope,
+} from './token.js';
+export { TokenKeys } from './token-keys.js';
+export { type OwnTransform, type Transform, assertTakes } from './transforms.js';

@@ -9,10 +9,8 @@ import {
 import { DefinitionError } from '../errors.js';
 import { MAX_INDEX_BITS, MIN_INDEX_BITS } from '../limits.js';
 import { type MaybePromise, andThen } from '../maybe.js';
-import type { DerivationKey, Engine } from '../ports/engine.js';
-
-/** Characters of the index key's id at the beginning of a token. */
-const PREFIX_CHARACTERS = 8;
+import type { DerivationKey, Engine, MacKey } from '../ports/engine.js';
+import { TOKEN_PREFIX_CHARACTERS } from './definition.js';
 
 /** A value that a transform has given: for a compound index one part for each attribute. */
 export type IndexedValue = ContextPart | readonly ContextPart[];
@@ -28,24 +26,61 @@ export interface TokenPlace extends Pick<ContextFields, 'tenant' | 'table'> {
   readonly bits: number;
 }
 
-/** The token of an already transformed value. */
-export function indexToken(
-  engine: Engine,
-  indexKey: DerivationKey,
-  keyIdBytes: Bytes,
-  { tenant, table, column, name, transform, bits }: TokenPlace,
-  value: IndexedValue,
-): MaybePromise<string> {
+/** What all tokens of one place have in common. */
+export interface TokenScope {
+  /** Equal for equal places. */
+  readonly id: string;
+  /** context("index", …) */
+  readonly context: Bytes;
+  readonly bits: number;
+}
+
+/** Throws `DefinitionError` for bits that are none, `InvalidContextError` for names that are too long. */
+export function tokenScope({ tenant, table, column, name, transform, bits }: TokenPlace): TokenScope {
   if (!Number.isInteger(bits) || bits < MIN_INDEX_BITS || bits > MAX_INDEX_BITS) {
     throw new DefinitionError('An index has 8 to 256 bits.', { table, column });
   }
   const context = encodeContext('index', { tenant, table, column, extra: [name, transform, BigInt(bits)] });
-  return andThen(engine.deriveMac(indexKey, hkdfInfo('cellseal/v1/blind-index', context)), (key) =>
-    andThen(
-      engine.mac(key, concat(context, encodeIndexed(value))),
-      (mac) => `${base32(keyIdBytes).slice(0, PREFIX_CHARACTERS)}.${hex(truncate(mac, bits))}`,
-    ),
+  return { id: String.fromCharCode(...context), context, bits };
+}
+
+/** K: one key for each place. */
+export function tokenKey(
+  engine: Engine,
+  indexKey: DerivationKey,
+  { context }: TokenScope,
+): MaybePromise<MacKey> {
+  return engine.deriveMac(indexKey, hkdfInfo('cellseal/v1/blind-index', context));
+}
+
+/** The token of an already transformed value. */
+export function tokenOf(
+  engine: Engine,
+  key: MacKey,
+  keyIdBytes: Bytes,
+  { context, bits }: TokenScope,
+  value: IndexedValue,
+): MaybePromise<string> {
+  return andThen(
+    engine.mac(key, concat(context, encodeIndexed(value))),
+    (mac) => `${tokenPrefix(keyIdBytes)}.${hex(truncate(mac, bits))}`,
   );
+}
+
+/** {@link tokenKey} and {@link tokenOf} in one. */
+export function indexToken(
+  engine: Engine,
+  indexKey: DerivationKey,
+  keyIdBytes: Bytes,
+  place: TokenPlace,
+  value: IndexedValue,
+): MaybePromise<string> {
+  const scope = tokenScope(place);
+  return andThen(tokenKey(engine, indexKey, scope), (key) => tokenOf(engine, key, keyIdBytes, scope, value));
+}
+
+function tokenPrefix(keyIdBytes: Bytes): string {
+  return base32(keyIdBytes).slice(0, TOKEN_PREFIX_CHARACTERS);
 }
 
 /** The leftmost bits, in as few bytes as hold them; the unused low bits are zero. */

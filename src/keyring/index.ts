@@ -53,7 +53,7 @@ export {
   openKeyring,
   openKeyringIn,
 } from './open.js';
-export type { OpenedKeyring } from './opened.js';
+export type { OpenedKeyring, TokenKeyChoice } from './opened.js';
 export type { KeyringPolicy } from './policy.js';
 export {
   type KeyringProcess,

@@ -1,3 +1,4 @@
+import { TokenKeys } from '../blind-index/index.js';
 import { type Bytes, base32 } from '../bytes.js';
 import { CellKeys, type DataKey, Lru } from '../cipher/index.js';
 import type { ContextPart } from '../envelope/index.js';
@@ -39,6 +40,9 @@ interface Pulse {
   readonly sinceMs: number;
 }
 
+/** `active`: of every index; `next`: of the second column of a unique one, in which the next key's tokens stand before it is active. */
+export type TokenKeyChoice = 'active' | 'next';
+
 /** A key's entry, with the document from which it was read: its root key unwraps it. */
 interface Found {
   readonly held: Held;
@@ -50,6 +54,7 @@ export class OpenedKeyring {
   readonly environment: Environment;
   readonly newest: HeldDocument;
   readonly cellKeys: CellKeys;
+  readonly tokenKeys: TokenKeys;
   readonly usage: UsageMeter;
   /** What acknowledgement has seen of other processes; kept from one wait to the next. */
   readonly pulses = new Map<string, Pulse>();
@@ -66,6 +71,7 @@ export class OpenedKeyring {
     this.environment = environment;
     this.newest = newest;
     this.cellKeys = new CellKeys(environment.engine, environment.random);
+    this.tokenKeys = new TokenKeys(environment.engine);
     this.usage = new UsageMeter(environment, store.usage, () => this.document.policy.maxCellsPerKey);
     this.#reloads = new ReloadQueue(environment.clock, () => newest.refresh());
     const warn = (): void => {
@@ -98,9 +104,7 @@ export class OpenedKeyring {
 
   /** The data key for one more cell of a tenant: its own, or else the one that all share. Counts the cell. */
   sealingKey(tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
-    this.newest.assertOpen();
-    if (this.newest.isStale) return this.#freshen().then(() => this.#sealingKey(tenant, where));
-    return this.#sealingKey(tenant, where);
+    return this.#fresh(() => this.#sealingKey(tenant, where));
   }
 
   #sealingKey(tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
@@ -127,6 +131,70 @@ export class OpenedKeyring {
       held,
       entry: page.roster.own(tenant) ?? held.roster.active('data', undefined),
     }));
+  }
+
+  /** The index key for one more token of a tenant: its own, or else the one that all share. */
+  tokenKey(tenant: ContextPart | undefined, which: TokenKeyChoice, where: Where): MaybePromise<DataKey> {
+    return this.#fresh(() =>
+      andThen(this.#tokenEntry(tenant, which), ({ held, entry }) => {
+        if (!entry) throw new NoActiveKeyError({ ...where, kind: 'index' });
+        return this.#load(held, entry);
+      }),
+    );
+  }
+
+  /** The id of the key that {@link tokenKey} gives. */
+  tokenKeyId(tenant: ContextPart | undefined, which: TokenKeyChoice): MaybePromise<string | undefined> {
+    return andThen(this.#tokenEntry(tenant, which), ({ entry }) => entry && keyIdOf(entry));
+  }
+
+  /** Every key under which tokens of a tenant may stand, the one for new tokens first: that all share included. */
+  lookupKeys(tenant: ContextPart | undefined, where: Where): MaybePromise<readonly DataKey[]> {
+    return this.#fresh(() =>
+      andThen(this.#indexEntries(tenant), async ({ held, entries }) => {
+        const live = entries.filter(({ state }) => KEY_STATES[state].opens);
+        const active = activeOf(live);
+        if (!active) throw new NoActiveKeyError({ ...where, kind: 'index' });
+        const ordered = [active, ...live.filter((entry) => entry !== active)];
+        return Promise.all(ordered.map((entry) => this.#load(held, entry)));
+      }),
+    );
+  }
+
+  #tokenEntry(tenant: ContextPart | undefined, which: TokenKeyChoice): MaybePromise<Found> {
+    return andThen(this.#indexEntries(tenant), ({ held, entries }) => {
+      const active = activeOf(entries);
+      const next = entries.findLast(
+        ({ state, tenant }) =>
+          state === 'pre-active' && active !== undefined && tenantId(tenant) === tenantId(active.tenant),
+      );
+      return { held, entry: which === 'next' ? (next ?? active) : active };
+    });
+  }
+
+  /** The index keys of a tenant: its own, and behind them those that all share. */
+  #indexEntries(
+    tenant: ContextPart | undefined,
+  ): MaybePromise<{ readonly held: Held; readonly entries: readonly KeyEntry[] }> {
+    const { held } = this.newest;
+    const shared = held.roster.indexKeys(undefined);
+    if (tenant === undefined) return { held, entries: shared };
+    const own = held.roster.indexKeys(tenant);
+    if (held.document.pages.length === 0) return { held, entries: [...own, ...shared] };
+    return this.#pageOf(tenant).then(({ held, page }) => ({
+      held,
+      entries: [
+        ...page.roster.indexKeys(tenant),
+        ...held.roster.indexKeys(tenant),
+        ...held.roster.indexKeys(undefined),
+      ],
+    }));
+  }
+
+  /** Does it with a keyring that is not older than it may be. */
+  #fresh<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+    this.newest.assertOpen();
+    return this.newest.isStale ? this.#freshen().then(work) : work();
   }
 
   /** Reads the keyring again, or refuses: its keys may have been replaced. */
@@ -335,6 +403,7 @@ export class OpenedKeyring {
     this.newest.close();
     this.#loaded.clear();
     this.cellKeys.clear();
+    this.tokenKeys.clear();
     const ends = [...this.#closing].map((work) => work());
     const outcomes = await Promise.allSettled([...ends, this.usage.close()]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
@@ -344,6 +413,11 @@ export class OpenedKeyring {
 /** A name for a page, a process, a slot …: random base32. */
 export function randomName({ random }: Environment, bytes: number): string {
   return base32(random(bytes));
+}
+
+/** The active one of a tenant's own, or else of those that all share. */
+function activeOf(entries: readonly KeyEntry[]): KeyEntry | undefined {
+  return entries.find(({ state }) => state === 'active');
 }
 
 function assertOpens(entry: KeyEntry, tenant: ContextPart | undefined, where: Where): KeyEntry {

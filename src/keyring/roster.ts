@@ -34,6 +34,9 @@ export class Roster {
   readonly #byId = new Map<string, KeyEntry>();
   readonly #active = new Map<string, KeyEntry>();
 
+  /** Index keys, by tenant. */
+  readonly #index = new Map<string, KeyEntry[]>();
+
   /** Tenants that have an active data key, spelled without their type. */
   readonly #tenants = new Map<string, ContextPart>();
 
@@ -45,6 +48,7 @@ export class Roster {
       if (taken === 'id') throw new KeyringDamagedError('Two keys have one id.', { keyId });
       if (taken) throw new KeyringDamagedError('Two index keys share a token prefix.', { keyId });
       this.#byId.set(keyId, entry);
+      if (entry.kind === 'index') this.#addIndexKey(entry);
       if (entry.state !== 'active') continue;
       const role = roleOf(entry);
       if (this.#active.has(role)) throw new KeyringDamagedError('Two keys are active at once.', { keyId });
@@ -57,6 +61,16 @@ export class Roster {
   /** The key with this id, of any kind and state. */
   get(keyId: string): KeyEntry | undefined {
     return this.#byId.get(keyId);
+  }
+
+  #addIndexKey(entry: KeyEntry): void {
+    const id = tenantId(entry.tenant);
+    this.#index.set(id, [...(this.#index.get(id) ?? []), entry]);
+  }
+
+  /** The index keys of exactly this tenant, in the order in which they were added. */
+  indexKeys(tenant: ContextPart | undefined): readonly KeyEntry[] {
+    return this.#index.get(tenantId(tenant)) ?? [];
   }
 
   /** The active data key of a tenant's own. */

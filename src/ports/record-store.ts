@@ -52,6 +52,8 @@ export interface TokenColumn {
   readonly index: string;
   /** The name in the database. */
   readonly column: string;
+  /** How long its tokens are. */
+  readonly characters: number;
   /** The cells that its tokens are made from, by their positions in `layout.cells`. At least one. */
   readonly cells: readonly number[];
   /** The column, by its position in `layout.tokens`, that it takes the place of (docs/search.md): it has a token wherever that one has. */

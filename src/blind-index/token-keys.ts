@@ -1,0 +1,45 @@
+import { type DataKey, Lru } from '../cipher/index.js';
+import { TOKEN_KEY_CACHE_ENTRIES } from '../limits.js';
+import { type MaybePromise, andThen, rescue } from '../maybe.js';
+import type { Engine, MacKey } from '../ports/engine.js';
+import { type IndexedValue, type TokenScope, tokenKey, tokenOf } from './token.js';
+
+/** Makes tokens; keeps the keys that it has derived for them. */
+export class TokenKeys {
+  readonly #engine: Engine;
+  readonly #derived = new Lru<MaybePromise<MacKey>>(TOKEN_KEY_CACHE_ENTRIES);
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** The token of a value that is transformed already. */
+  token(indexKey: DataKey, scope: TokenScope, value: IndexedValue): MaybePromise<string> {
+    return andThen(this.#key(indexKey, scope), (key) =>
+      tokenOf(this.#engine, key, indexKey.keyIdBytes, scope, value),
+    );
+  }
+
+  clear(): void {
+    this.#derived.clear();
+  }
+
+  #key(indexKey: DataKey, scope: TokenScope): MaybePromise<MacKey> {
+    const id = `${indexKey.keyId}${scope.id}`;
+    const known = this.#derived.get(id);
+    if (known !== undefined) return known;
+    const deriving = rescue(
+      () =>
+        andThen(tokenKey(this.#engine, indexKey.key, scope), (key) => {
+          this.#derived.set(id, key); // from now on without a promise
+          return key;
+        }),
+      (error): never => {
+        this.#derived.delete(id);
+        throw error;
+      },
+    );
+    if (this.#derived.get(id) === undefined) this.#derived.set(id, deriving);
+    return deriving;
+  }
+}

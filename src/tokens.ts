@@ -1,0 +1,141 @@
+import type { Attribute } from './attribute.js';
+import { type BlindIndex, type IndexedValue, type TokenScope, tokenScope } from './blind-index/index.js';
+import { Lru } from './cipher/index.js';
+import type { ContextPart } from './envelope/index.js';
+import { IncompleteIndexError } from './errors.js';
+import { type Keyring, type OpenedKeyring, type TokenKeyChoice, openedOf } from './keyring/index.js';
+import { type MaybePromise, andThen } from './maybe.js';
+import type { Table } from './table.js';
+
+/** A column of tokens: an index's own, or the second one of an index that is changing its key. */
+export interface TokenPlace {
+  readonly index: BlindIndex;
+  /** The property of a record that holds the token. */
+  readonly name: string;
+  /** Which key its tokens are made with. */
+  readonly key: TokenKeyChoice;
+}
+
+const SCOPES_A_TABLE = 1_024;
+const scopes = new WeakMap<Table, Lru<TokenScope>>();
+
+/** The columns of tokens, in the order of `layout.tokens`. */
+export function tokenPlaces({ indexes }: Table): TokenPlace[] {
+  return indexes.flatMap((index): TokenPlace[] => {
+    const own: TokenPlace = { index, name: index.name, key: 'active' };
+    return index.next === undefined ? [own] : [own, { index, name: index.next, key: 'next' }];
+  });
+}
+
+/**
+ * The tokens that go with a record or a patch, by their names: of every index whose attributes are in it. Throws
+ * `IncompleteIndexError` where only some of them are.
+ */
+export async function sealTokens(
+  keyring: Keyring,
+  definition: Table,
+  record: Readonly<Record<string, unknown>>,
+  tenant: ContextPart | undefined,
+): Promise<[name: string, token: string | null][]> {
+  if (definition.indexes.length === 0) return [];
+  const isThere = (attribute: string): boolean =>
+    Object.hasOwn(record, attribute) && record[attribute] !== undefined;
+  const touched = definition.indexes.filter(({ attributes }) => attributes.some(isThere));
+  for (const { name, attributes } of touched) {
+    const missing = attributes.filter((attribute) => !isThere(attribute));
+    if (missing.length > 0)
+      throw new IncompleteIndexError(name, missing, { table: definition.name, column: attributes.join(',') });
+  }
+  const names = new Set(touched.map(({ name }) => name));
+  const places = tokenPlaces(definition).filter(({ index }) => names.has(index.name));
+  const values = new Map(touched.map((index) => [index, indexedValue(definition, index, record)]));
+  const opened = openedOf(keyring);
+  return Promise.all(
+    places.map(async (place): Promise<[string, string | null]> => {
+      const value = values.get(place.index) ?? null;
+      return [place.name, await sealToken(opened, definition, place, tenant, value)];
+    }),
+  );
+}
+
+/** The token that belongs into a column; null for a value that has none. */
+export function sealToken(
+  opened: OpenedKeyring,
+  definition: Table,
+  { index, key }: Pick<TokenPlace, 'index' | 'key'>,
+  tenant: ContextPart | undefined,
+  value: IndexedValue | null,
+): MaybePromise<string | null> {
+  if (value === null) return null;
+  const where = { table: definition.name, column: index.attributes.join(',') };
+  const scope = tokenScopeOf(definition, index, tenant);
+  return andThen(opened.tokenKey(tenant, key, where), (indexKey) =>
+    opened.tokenKeys.token(indexKey, scope, value),
+  );
+}
+
+/** Every token that the value may have: one for each index key that is alive, the one for new tokens first. */
+export async function lookupTokens(
+  opened: OpenedKeyring,
+  definition: Table,
+  index: BlindIndex,
+  tenant: ContextPart | undefined,
+  value: IndexedValue,
+): Promise<string[]> {
+  const where = { table: definition.name, column: index.attributes.join(',') };
+  const keys = await opened.lookupKeys(tenant, where);
+  const scopes = [tokenScopeOf(definition, index, tenant)];
+  const former = formerIndex(definition, index);
+  if (former) scopes.push(tokenScopeOf(former.definition, former.index, tenant));
+  return Promise.all(
+    scopes.flatMap((scope) => keys.map(async (key) => opened.tokenKeys.token(key, scope, value))),
+  );
+}
+
+/** What an index makes of a record's values: null where one of them is null, or has nothing to index. */
+export function indexedValue(
+  { name: table, encrypt }: Table,
+  { attributes, transform }: BlindIndex,
+  record: Readonly<Record<string, unknown>>,
+): IndexedValue | null {
+  const parts: ContextPart[] = [];
+  let isNull = false;
+  for (const column of attributes) {
+    // Of every part, also behind a null: what an index refuses does not depend on the others.
+    const part = transform.apply(record[column], (encrypt[column] as Attribute).spec, { table, column });
+    if (part === null) isNull = true;
+    else parts.push(part);
+  }
+  if (isNull) return null;
+  return attributes.length === 1 ? (parts[0] as ContextPart) : parts;
+}
+
+/** The index under the names that its tokens were made with, while the definition is rebinding. */
+function formerIndex(
+  { rebinding }: Table,
+  { name }: BlindIndex,
+): { readonly definition: Table; readonly index: BlindIndex } | undefined {
+  const index = rebinding?.definition.indexes.find((former) => former.name === name);
+  return rebinding && index && { definition: rebinding.definition, index };
+}
+
+function tokenScopeOf(definition: Table, index: BlindIndex, tenant: ContextPart | undefined): TokenScope {
+  let ofTable = scopes.get(definition);
+  if (!ofTable) {
+    ofTable = new Lru(SCOPES_A_TABLE);
+    scopes.set(definition, ofTable);
+  }
+  const id = JSON.stringify([index.name, typeof tenant, String(tenant)]);
+  const known = ofTable.get(id);
+  if (known) return known;
+  const scope = tokenScope({
+    tenant,
+    table: definition.name,
+    column: index.attributes.join(','),
+    name: index.name,
+    transform: index.transform.name,
+    bits: index.bits,
+  });
+  ofTable.set(id, scope);
+  return scope;
+}

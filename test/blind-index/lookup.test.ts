@@ -1,0 +1,191 @@
+/** What a look-up asks for, and which of the answers it keeps. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Keyring,
+  type Lookup,
+  activateKey,
+  addKey,
+  addTenants,
+  assertAskable,
+  encryptRecord,
+  integer,
+  listKeys,
+  lookup,
+  table,
+  text,
+  uuid,
+} from '../../src/index.js';
+import { newKeyring } from '../cells/support.js';
+
+const id = '5f3c0f4e-7c0a-4d5e-9a4b-0f6f0d1c2b3a';
+const people = table('people', {
+  from: 'crm.people',
+  record: uuid('id'),
+  encrypt: {
+    email: text({ index: { bits: 40, transform: 'email-1', column: 'mail_key' } }),
+    name: text({
+      index: [
+        { name: 'name_key', bits: 12, transform: 'lower-1' },
+        { name: 'exact_name', bits: 16 },
+      ],
+    }),
+    age: integer(),
+    badge: text({ index: { bits: 128, unique: true, next: 'badge_2' } }),
+    phone: text({ index: { bits: 8, transform: 'last4-1', filling: true } }),
+  },
+  indexes: { name_badge: { attributes: ['name', 'badge'], bits: 20 } },
+});
+
+async function tokenIn(
+  keyring: Keyring,
+  name: 'email_index' | 'badge_index' | 'badge_2',
+): Promise<string | null> {
+  const record = { id, email: 'a@b', badge: '7', name: null };
+  return (await encryptRecord(people, record, keyring))[name];
+}
+
+describe('a look-up', () => {
+  it('asks for the token that a record has', async () => {
+    const keyring = await newKeyring();
+    const asked = await lookup(people, 'email', 'A@b ', keyring);
+    expect(asked.from).toEqual(['crm', 'people']);
+    expect(asked.columns).toEqual([
+      { index: 'email_index', column: 'mail_key', tokens: [await tokenIn(keyring, 'email_index')] },
+    ]);
+    expect(await lookup(people, 'email_index', 'a@b', keyring)).toMatchObject({ tokens: asked.tokens });
+  });
+
+  it('asks for a token under every index key that is alive, whichever writers use', async () => {
+    const keyring = await newKeyring();
+    const before = await tokenIn(keyring, 'email_index');
+    const next = await addKey(keyring, { kind: 'index' });
+    const asked = async (): Promise<Lookup> => lookup(people, 'email', 'a@b', keyring);
+    expect((await asked()).tokens).toHaveLength(2); // another process may be writing with it already
+    expect((await asked()).tokens).toContain(before);
+    await activateKey(keyring, next);
+    const after = await tokenIn(keyring, 'email_index');
+    expect(after).not.toBe(before);
+    expect((await asked()).tokens).toEqual([after, before]);
+    expect((await listKeys(keyring)).filter(({ kind }) => kind === 'index')).toHaveLength(2);
+  });
+
+  it('of a unique index asks both columns, and the second one has the key that comes next', async () => {
+    const keyring = await newKeyring();
+    const next = await addKey(keyring, { kind: 'index' });
+    const [own, second] = [await tokenIn(keyring, 'badge_index'), await tokenIn(keyring, 'badge_2')];
+    expect(second?.slice(0, 8)).toBe(next.slice(0, 8));
+    expect(own?.slice(0, 8)).not.toBe(next.slice(0, 8));
+    const { columns } = await lookup(people, 'badge', '7', keyring);
+    expect(columns.map(({ column }) => column)).toEqual(['badge_index', 'badge_2']);
+    expect(columns[0].tokens).toContain(own);
+    expect(columns[1]?.tokens).toContain(second);
+    await activateKey(keyring, next);
+    expect(await tokenIn(keyring, 'badge_index')).toBe(await tokenIn(keyring, 'badge_2'));
+    expect(await tokenIn(keyring, 'badge_2')).toBe(second);
+  });
+
+  it('of several values asks for each once, and matches what has one of them', async () => {
+    const keyring = await newKeyring();
+    const asked = await lookup(people, 'name_key', ['Ada', 'ADA', 'Grace'], keyring);
+    expect(asked.tokens).toHaveLength(2);
+    expect(asked.matches({ name: 'ada' })).toBe(true);
+    expect(asked.matches({ name: 'Grace' })).toBe(true);
+    expect(asked.matches({ name: 'Alan' })).toBe(false);
+    expect(asked.matches({ name: null })).toBe(false);
+    expect(asked.isFilling).toBe(false);
+    expect((await lookup(people, 'phone', '0123', keyring)).isFilling).toBe(true);
+  });
+
+  it('of a compound index takes an object', async () => {
+    const keyring = await newKeyring();
+    const row = await encryptRecord(people, { id, name: 'Ada', badge: '7' }, keyring);
+    const asked = await lookup(people, 'name_badge', { name: 'Ada', badge: '7' }, keyring);
+    expect(asked.tokens).toEqual([row.name_badge]);
+    expect(asked.matches({ name: 'Ada', badge: '7' })).toBe(true);
+    expect(asked.matches({ name: '7', badge: 'Ada' })).toBe(false);
+  });
+
+  it('finds what was written under the key of all, and under the tenant’s own', async () => {
+    const keyring = await newKeyring();
+    const tenanted = table('notes', {
+      record: uuid('id'),
+      tenant: text('tenant'),
+      encrypt: { word: text({ index: { bits: 64 } }) },
+    });
+    const options = { tenant: 'acme' };
+    const shared = await encryptRecord(tenanted, { id, word: 'x' }, keyring, options);
+    await addTenants(keyring, ['acme']);
+    const own = await encryptRecord(tenanted, { id, word: 'x' }, keyring, options);
+    expect(own.word_index).not.toBe(shared.word_index);
+    expect((await lookup(tenanted, 'word', 'x', keyring, options)).tokens).toEqual([
+      own.word_index,
+      shared.word_index,
+    ]);
+    expect((await lookup(tenanted, 'word', 'x', keyring, { tenant: 'other' })).tokens).not.toContain(
+      own.word_index,
+    );
+  });
+
+  it('finds by the names of before while the table is rebinding', async () => {
+    const keyring = await newKeyring();
+    const index = { bits: 64, name: 'word_key' } as const;
+    const before = table('words', { record: uuid('id'), encrypt: { word: text({ index }) } });
+    const now = table('terms', {
+      record: uuid('id'),
+      encrypt: { term: text({ index }) },
+      rebinding: { table: 'words', columns: { term: 'word' } },
+    });
+    const old = await encryptRecord(before, { id, word: 'x' }, keyring);
+    const fresh = await encryptRecord(now, { id, term: 'x' }, keyring);
+    expect((await lookup(now, 'term', 'x', keyring)).tokens).toEqual([fresh.word_key, old.word_key]);
+  });
+
+  it('has every record that matches among its candidates', async () => {
+    const keyring = await newKeyring();
+    const words = fc.constantFrom('ada', 'Ada', 'ADA', 'alan', 'é', 'e\u0301', '');
+    await fc.assert(
+      fc.asyncProperty(words, fc.array(words, { minLength: 1, maxLength: 4 }), async (stored, wanted) => {
+        const asked = await lookup(people, 'name_key', wanted, keyring);
+        const row = await encryptRecord(people, { id, name: stored, badge: null }, keyring);
+        const isOne = wanted.some(
+          (one) => one.normalize('NFC').toLowerCase() === stored.normalize('NFC').toLowerCase(),
+        );
+        expect(asked.matches({ name: stored })).toBe(isOne);
+        if (isOne) expect(asked.tokens).toContain(row.name_key);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('a look-up refuses', () => {
+  it.each<[string, string, unknown, string]>([
+    ['an attribute without an index', 'age', 5, 'not-askable'],
+    ['an attribute with several', 'name', 'Ada', 'not-askable'],
+    ['a name that is none', 'nothing', 'Ada', 'not-askable'],
+    ['null', 'email', null, 'not-askable'],
+    ['undefined', 'email', undefined, 'not-askable'],
+    ['no value at all', 'email', [], 'not-askable'],
+    ['too many values', 'email', Array.from({ length: 10_001 }, (_, i) => `${i}@b`), 'not-askable'],
+    ['a range', 'email', { gt: 'a' }, 'not-askable'],
+    ['a pattern', 'email', /a/, 'not-askable'],
+    ['a value of another type', 'email', 5, 'invalid-value'],
+    ['a value that its transform refuses', 'email', 'no address', 'not-indexable'],
+    ['a value in which there is nothing to look up', 'phone', 'none', 'not-askable'],
+    ['one value for a compound index', 'name_badge', 'Ada', 'not-askable'],
+    ['a part of a compound index', 'name_badge', { name: 'Ada' }, 'not-askable'],
+  ])('%s', async (_, name, value, code) => {
+    const keyring = await newKeyring();
+    await expect(lookup(people, name as 'email', value as string, keyring)).rejects.toMatchObject({ code });
+  });
+
+  it('what no index answers, and says what does', () => {
+    for (const question of ['order', 'range', 'like', 'join', 'aggregate'] as const)
+      expect(() => assertAskable(people, 'email', question)).toThrow(
+        /lookup\(\) finds equal values by email_index/,
+      );
+    expect(() => assertAskable(people, 'age', 'equal')).toThrow(/has no index/);
+    assertAskable(people, 'email', 'equal');
+  });
+});
