@@ -217,6 +217,17 @@ export class InvalidValueError extends CellsealError {
   }
 }
 
+/** `not-indexable`: a blind index's transform refuses the value, so that it can be neither stored beside a token nor searched. */
+export class NotIndexableError extends CellsealError {
+  override readonly code = 'not-indexable';
+  /** The transform's name. */
+  declare readonly transform: string;
+  /** @internal */
+  constructor(rule: string, transform: string, where: Where = {}) {
+    super(rule, { ...where, transform });
+  }
+}
+
 /** `value-too-long`: the framed value is longer than the attribute's `maxBytes`. */
 export class ValueTooLongError extends CellsealError {
   override readonly code = 'value-too-long';

@@ -16,6 +16,8 @@ export const MAX_HKDF_INFO_BYTES = 1024;
 /** Bits of a blind index's token. */
 export const MIN_INDEX_BITS = 8;
 export const MAX_INDEX_BITS = 256;
+/** The name of a transform of the application's own. */
+export const MAX_TRANSFORM_CHARACTERS = 64;
 /** Parts of a record tuple. */
 export const MAX_TUPLE_PARTS = 255;
 /** Padding blocks. */
