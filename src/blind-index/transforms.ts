@@ -135,15 +135,15 @@ function ownTransform(given: OwnTransform, where: Where): Transform {
 }
 
 /** What it throws may quote the value, so nothing of it is passed on. */
-function called({ name, apply }: OwnTransform, value: never, where: Where): unknown {
+function called(own: OwnTransform, value: never, where: Where): unknown {
   try {
-    return apply(ownCopy(value) as never); // it must not change what is encrypted afterwards
+    return own.apply(copied(value) as never); // it must not change what is encrypted afterwards
   } catch {
-    throw new NotIndexableError('The transform threw an error, which is not passed on.', name, where);
+    throw new NotIndexableError('The transform threw an error, which is not passed on.', own.name, where);
   }
 }
 
-function ownCopy(value: unknown): unknown {
+function copied(value: unknown): unknown {
   if (isUint8Array(value)) return copyBytes(value);
   return typeof value === 'object' ? new Date((value as Date).getTime()) : value;
 }
