@@ -15,4 +15,4 @@ export {
   tokenScope,
 } from './token.js';
 export { TokenKeys } from './token-keys.js';
-export { type OwnTransform, type Transform, assertTakes } from './transforms.js';
+export { type OwnTransform, type Transform, assertTakes, transformOf } from './transforms.js';
