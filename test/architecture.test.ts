@@ -28,6 +28,7 @@ const GROUND = [
   'limits.ts',
   'bytes.ts',
   'key-tag.ts',
+  'token-form.ts',
   'plaintext.ts',
   'ports/',
   'sensitive-names.ts',

@@ -1,5 +1,6 @@
 import { DefinitionError, type Where } from '../errors.js';
 import { MAX_INDEX_BITS, MIN_INDEX_BITS, MIN_UNIQUE_INDEX_BITS } from '../limits.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 import { type OwnTransform, type Transform, transformOf } from './transforms.js';
 
 /** The transforms that are built in (docs/search.md). */
@@ -92,6 +93,3 @@ export function blindIndex(
 export function tokenCharacters({ bits }: Pick<BlindIndex, 'bits'>): number {
   return TOKEN_PREFIX_CHARACTERS + 1 + Math.ceil(bits / 8) * 2;
 }
-
-/** Characters of the index key's id at the beginning of a token. */
-export const TOKEN_PREFIX_CHARACTERS = 8;

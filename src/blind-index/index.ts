@@ -3,7 +3,6 @@ export {
   type BuiltInTransform,
   type CompoundIndexOptions,
   type IndexOptions,
-  TOKEN_PREFIX_CHARACTERS,
   blindIndex,
   tokenCharacters,
 } from './definition.js';

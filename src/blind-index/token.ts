@@ -10,7 +10,7 @@ import { DefinitionError } from '../errors.js';
 import { MAX_INDEX_BITS, MIN_INDEX_BITS } from '../limits.js';
 import { type MaybePromise, andThen } from '../maybe.js';
 import type { DerivationKey, Engine, MacKey } from '../ports/engine.js';
-import { TOKEN_PREFIX_CHARACTERS } from './definition.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 
 /** A value that a transform has given: for a compound index one part for each attribute. */
 export type IndexedValue = ContextPart | readonly ContextPart[];

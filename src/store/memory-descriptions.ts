@@ -23,18 +23,25 @@ export function describeRows(layout: TableLayout, rows: readonly Row[]): TableDe
       isRewritten: false,
       isReadable: true,
     })),
-    keys: [{ columns: key, mayBeNull: false }],
+    keys: [
+      { columns: key, mayBeNull: false },
+      // Rows are not compared here: what a definition calls unique is taken for it.
+      ...(layout.tokens ?? []).flatMap(({ column, isUnique }) =>
+        isUnique ? [{ columns: [column], mayBeNull: true }] : [],
+      ),
+    ],
     unfit: [],
   };
 }
 
 /** What a row calls a column, by name: rows have the definition's names. */
-function layoutNames({ cells, formerKey = [], key, tenant }: TableLayout): Map<string, string> {
+function layoutNames({ cells, formerKey = [], key, tenant, tokens = [] }: TableLayout): Map<string, string> {
   const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
   const parts = [...key, ...formerKey, ...(tenant ? [tenant] : []), ...sources];
   return new Map([
     ...parts.map(({ column, name }) => [name, column] as const),
     ...cells.map(({ attribute, column }) => [attribute, column] as const),
+    ...tokens.map(({ index, column }) => [index, column] as const),
   ]);
 }
 

@@ -22,7 +22,10 @@ import type {
   StoredRecord,
   TableCount,
   TableLayout,
+  TokenColumn,
+  TokenCount,
 } from '../ports/record-store.js';
+import { tokenPrefixOf } from '../token-form.js';
 import { bothEnds, describeRows, findInRows } from './memory-descriptions.js';
 import { nameOfCell } from './quarantine.js';
 
@@ -83,13 +86,23 @@ export function memoryRecords(): MemoryRecords {
     return true;
   };
 
-  const isCurrent = (layout: TableLayout, { key, cells }: RecordSwap): boolean => {
+  const isCurrent = (layout: TableLayout, { key, cells, tokens = [] }: RecordSwap): boolean => {
     const row = rowsOf(layout).get(key);
-    return row !== undefined && cells.every((swap) => isUnchanged(layout, row, swap));
+    return (
+      row !== undefined &&
+      cells.every((swap) => isUnchanged(layout, row, swap)) &&
+      tokens.every(({ token, old }) => tokenOf(tokenColumn(layout, token), row) === old)
+    );
   };
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
+    abilities: {
+      compareAndSwap: true,
+      transactions: true,
+      snapshotCensus: true,
+      adopting: true,
+      tokens: true,
+    },
 
     page(layout, request) {
       return rowsOf(layout).page(layout, request);
@@ -109,11 +122,12 @@ export function memoryRecords(): MemoryRecords {
     commit(layout: TableLayout, { id, swaps, quarantine: refused, job }: Chunk): ChunkOutcome {
       const swapped = swaps.map((swap) => isCurrent(layout, swap));
       if (job && !writeJob(job(swapped))) return { committed: false };
-      swaps.forEach(({ key, cells }, i) => {
+      swaps.forEach(({ key, cells, tokens = [] }, i) => {
         if (!swapped[i]) return;
-        const changes = Object.fromEntries(
-          cells.map(({ cell, new: fresh }) => [nameOf(layout, cell), fresh]),
-        );
+        const changes = Object.fromEntries([
+          ...cells.map(({ cell, new: fresh }) => [nameOf(layout, cell), fresh] as const),
+          ...tokens.map(({ token, new: fresh }) => [tokenColumn(layout, token).index, fresh] as const),
+        ]);
         rowsOf(layout).put(key, { ...rowsOf(layout).get(key), ...changes });
       });
       for (const cell of refused) {
@@ -217,7 +231,7 @@ class MemoryRows {
     const end = until === undefined ? this.#order.length : this.#after(until);
     for (const key of this.#order.slice(start, Math.min(start + maxRecords, end))) {
       const record = storedRecord(layout, key, this.#rows.get(key) as MemoryRow);
-      const values = [...record.cells, ...(record.plaintexts ?? [])];
+      const values = [...record.cells, ...(record.plaintexts ?? []), ...(record.tokens ?? [])];
       bytes += values.reduce<number>((sum, value) => sum + sizeOf(value), 0);
       if (records.length > 0 && bytes > maxBytes) break;
       records.push(record);
@@ -252,8 +266,17 @@ function storedRecord(layout: TableLayout, key: RecordKey, row: MemoryRow): Stor
     ...(layout.cells.some(isFromColumn)
       ? { plaintexts: layout.cells.map((column) => plaintextOf(column, row)) }
       : {}),
+    ...(layout.tokens ? { tokens: layout.tokens.map((column) => tokenOf(column, row)) } : {}),
     ...(layout.formerKey ? { formerId: layout.formerKey.map(({ name }) => row[name]) } : {}),
   };
+}
+
+function tokenOf({ index }: TokenColumn, row: MemoryRow): unknown {
+  return row[index] ?? null;
+}
+
+function tokenColumn(layout: TableLayout, token: number): TokenColumn {
+  return (layout.tokens as readonly TokenColumn[])[token] as TokenColumn;
 }
 
 function cellOf({ attribute, adopting }: CellColumn, row: MemoryRow): unknown {
@@ -343,7 +366,14 @@ function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
       else tags[tag] = (tags[tag] ?? 0) + 1;
     }
   }
-  const count = { table: layout.name, records: rows.size, tags, notCells };
+  const tokens = layout.tokens?.map((column) => countTokens(layout, column, rows.all()));
+  const count = {
+    table: layout.name,
+    records: rows.size,
+    tags,
+    notCells,
+    ...(tokens ? { tokens } : {}),
+  };
   if (!layout.cells.some(isFromColumn)) return count;
   const unadopted = rows
     .all()
@@ -353,4 +383,23 @@ function countTable(layout: TableLayout, rows: MemoryRows): TableCount {
       ),
     );
   return { ...count, unadopted: unadopted.length };
+}
+
+function countTokens(layout: TableLayout, column: TokenColumn, rows: readonly MemoryRow[]): TokenCount {
+  const prefixes: Record<string, number> = {};
+  let [notTokens, missing] = [0, 0];
+  for (const row of rows) {
+    const token = tokenOf(column, row);
+    const prefix = tokenPrefixOf(token);
+    if (prefix !== undefined) prefixes[prefix] = (prefixes[prefix] ?? 0) + 1;
+    else if (token !== null) notTokens++;
+    else if (hasPredecessor(layout, column, row)) missing++;
+  }
+  return { prefixes, notTokens, missing };
+}
+
+/** Whether there is what a token would go with. */
+function hasPredecessor(layout: TableLayout, { cells, follows }: TokenColumn, row: MemoryRow): boolean {
+  if (follows !== undefined) return tokenOf(tokenColumn(layout, follows), row) !== null;
+  return cells.every((cell) => (row[nameOf(layout, cell)] ?? null) !== null);
 }

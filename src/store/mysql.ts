@@ -5,6 +5,8 @@
  */
 import type { KeyringStore } from '../ports/keyring-store.js';
 import type { RecordStore } from '../ports/record-store.js';
+import type { TokenLookup } from '../ports/token-lookup.js';
+import { type LookupWhere, type LookupWhereOptions, lookupWhere } from './lookup-where.js';
 import { checkedExecutor } from './sql/checked-executor.js';
 import type { SqlExecutor, SqlQueries, SqlRow } from './sql/executor.js';
 import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
@@ -12,6 +14,7 @@ import { MYSQL } from './sql/mysql-dialect.js';
 import { type SqlRecordsOptions, sqlRecords } from './sql/records.js';
 import { onConnection } from './sql/transactions.js';
 
+export type { LookupWhere, LookupWhereOptions } from './lookup-where.js';
 export type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
 export type { SqlKeyringOptions } from './sql/keyring.js';
 export type { SqlRecordsOptions } from './sql/records.js';
@@ -38,6 +41,14 @@ export function mysqlRecords(executor: SqlExecutor, options: SqlRecordsOptions =
  */
 export function mysqlKeyring(executor: SqlExecutor, options: SqlKeyringOptions = {}): Required<KeyringStore> {
   return sqlKeyring(checkedExecutor(executor), MYSQL, options);
+}
+
+/**
+ * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
+ * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ */
+export function mysqlWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
+  return lookupWhere(lookup, options, MYSQL.quote, MYSQL.parameter);
 }
 
 /** The part of a promise client of `mysql2` that is called. */

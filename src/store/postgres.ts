@@ -5,6 +5,8 @@
  */
 import type { KeyringStore } from '../ports/keyring-store.js';
 import type { RecordStore } from '../ports/record-store.js';
+import type { TokenLookup } from '../ports/token-lookup.js';
+import { type LookupWhere, type LookupWhereOptions, lookupWhere } from './lookup-where.js';
 import { checkedExecutor } from './sql/checked-executor.js';
 import type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
 import { type SqlKeyringOptions, sqlKeyring } from './sql/keyring.js';
@@ -12,6 +14,7 @@ import { POSTGRES } from './sql/postgres-dialect.js';
 import { type SqlRecordsOptions, sqlRecords } from './sql/records.js';
 import { onConnection } from './sql/transactions.js';
 
+export type { LookupWhere, LookupWhereOptions } from './lookup-where.js';
 export type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from './sql/executor.js';
 export type { SqlKeyringOptions } from './sql/keyring.js';
 export type { SqlRecordsOptions } from './sql/records.js';
@@ -40,6 +43,14 @@ export function postgresKeyring(
   options: SqlKeyringOptions = {},
 ): Required<KeyringStore> {
   return sqlKeyring(checkedExecutor(executor), POSTGRES, options);
+}
+
+/**
+ * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
+ * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ */
+export function postgresWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
+  return lookupWhere(lookup, options, POSTGRES.quote, POSTGRES.parameter);
 }
 
 /** What a statement gives in `pg`, as far as it is looked at. */

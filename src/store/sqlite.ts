@@ -11,13 +11,16 @@ import type {
   TableCount,
   TableLayout,
 } from '../ports/record-store.js';
+import type { TokenLookup } from '../ports/token-lookup.js';
+import { type LookupWhere, type LookupWhereOptions, lookupWhere } from './lookup-where.js';
 import { countTable } from './sqlite/census.js';
 import type { Row, SqliteClient } from './sqlite/client.js';
 import { describeTables, findCells } from './sqlite/describe.js';
 import { SqliteJobs } from './sqlite/jobs.js';
 import { readBoundaries, readPage, rereadRecords, swapRecords } from './sqlite/records.js';
-import { ROLL_BACK, guarded, inTransaction, pathOf, tableName } from './sqlite/sql.js';
+import { ROLL_BACK, guarded, inTransaction, pathOf, quoted, tableName } from './sqlite/sql.js';
 
+export type { LookupWhere, LookupWhereOptions } from './lookup-where.js';
 export type { SqliteChanges, SqliteClient, SqliteStatement, SqliteValue } from './sqlite/client.js';
 export { type SqliteKeyringOptions, sqliteKeyring } from './sqlite/keyring.js';
 
@@ -42,7 +45,13 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
   const jobs = new SqliteJobs(client, jobTable, quarantineTable);
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
+    abilities: {
+      compareAndSwap: true,
+      transactions: true,
+      snapshotCensus: true,
+      adopting: true,
+      tokens: true,
+    },
 
     page: (layout, request) =>
       inTransaction(client, 'BEGIN', () => readPage(client, layout, request)) as Page,
@@ -97,4 +106,12 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
 /** In how many database files tables are. */
 function filesOf(layouts: readonly TableLayout[]): number {
   return new Set(layouts.map(({ from }) => pathOf(from).schema)).size;
+}
+
+/**
+ * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
+ * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ */
+export function sqliteWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
+  return lookupWhere(lookup, options, quoted, () => '?');
 }

@@ -13,6 +13,7 @@ import type {
 import type { CatalogColumn, CatalogTable, Located } from './catalog.js';
 import type { Dialect } from './dialect.js';
 import type { SqlQueries, SqlRow } from './executor.js';
+import { tokenCells } from './placed.js';
 
 /** The tables of the layouts as the catalog has them, with what the dialect cannot use of them. */
 export async function describeTables(
@@ -74,7 +75,12 @@ async function unfitIn(
   return [
     ...(whole === undefined ? [] : [{ rule: whole }]),
     ...faults(table, keys, dialect.keyFault, ({ name }) => name),
-    ...faults(table, layout.cells, dialect.cellFault, ({ attribute }) => attribute),
+    ...faults(
+      table,
+      [...layout.cells, ...tokenCells(layout)],
+      dialect.cellFault,
+      ({ attribute }) => attribute,
+    ),
   ];
 }
 

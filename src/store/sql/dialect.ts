@@ -86,6 +86,8 @@ export interface Dialect {
   bytesOf(text: string): string;
   /** The key tag of what has the shape of a cell: its text, or its bytes in hexadecimal; null for everything else. */
   selectTag(sql: string, cell: Placed<CellColumn>): string;
+  /** The first characters of what has the form of a token; null for everything else. */
+  selectTokenPrefix(sql: string, token: Placed<CellColumn>): string;
 
   /** A parameter that holds a JSON list of objects, as a table `v`: a column `i`, an integer, and these, all text. */
   jsonRows(parameter: string, columns: readonly string[]): string;

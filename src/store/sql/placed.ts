@@ -14,6 +14,8 @@ export interface PlacedLayout {
   readonly cells: readonly Placed<CellColumn>[];
   /** The columns from which cells are adopted, in the order of the cells; `undefined` where there is none. */
   readonly sources: readonly (DeclaredColumn | undefined)[];
+  /** The columns of tokens: text, compared and written as cells in text form are. */
+  readonly tokens: readonly Placed<CellColumn>[];
   readonly formerKey: readonly Placed<KeyColumn>[];
   /** What {@link Dialect.lookUp} gave. */
   readonly lookUp: string;
@@ -44,6 +46,7 @@ export async function place(
   const key = layout.key.map(found);
   const tenant = layout.tenant && found(layout.tenant);
   const cells = layout.cells.map(found);
+  const tokens = tokenCells(layout).map(found);
   const formerKey = (layout.formerKey ?? []).map(found);
   const sources = layout.cells.map(({ attribute, adopting }) => {
     if (typeof adopting !== 'object') return undefined;
@@ -58,7 +61,7 @@ export async function place(
     const fault = dialect.keyFault(part);
     if (fault) throw new StoreUnfitError(fault, { ...where, column: part.column.name });
   }
-  for (const cell of cells) {
+  for (const cell of [...cells, ...tokens]) {
     const fault = dialect.cellFault(cell);
     if (fault) throw new StoreUnfitError(fault, { ...where, column: cell.column.attribute });
   }
@@ -70,6 +73,7 @@ export async function place(
     tenant,
     cells,
     sources,
+    tokens,
     formerKey,
     lookUp: await dialect.lookUp(
       queries,
@@ -78,4 +82,9 @@ export async function place(
     ),
     touched: declared.filter(({ isTouched }) => isTouched).map(({ name }) => dialect.quote(name)),
   };
+}
+
+/** The columns of tokens as a store handles them: like those of cells in text form. */
+export function tokenCells({ tokens = [] }: TableLayout): CellColumn[] {
+  return tokens.map(({ index, column }) => ({ attribute: index, column, form: 'text' }));
 }

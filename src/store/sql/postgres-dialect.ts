@@ -9,6 +9,7 @@ import {
 } from '../../key-tag.js';
 import { NO_PLAINTEXT, NO_PLAINTEXT_HEX } from '../../plaintext.js';
 import type { CellColumn } from '../../ports/record-store.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../../token-form.js';
 import {
   type DeclaredColumn,
   type Dialect,
@@ -32,6 +33,7 @@ const OWN_TYPES: Readonly<Record<OwnColumn['type'], string>> = {
   bytes: 'bytea',
   integer: 'bigint',
 };
+const TOKEN = '^[a-z2-7]{8}\\.([0-9a-f]{2}){1,32}$';
 const TEXT_CELL = '^cs1[rd]\\.[a-z2-7]{26}\\.';
 
 /** PostgreSQL 12 and later. */
@@ -86,6 +88,8 @@ export const POSTGRES: Dialect = {
     isText(cell)
       ? `CASE WHEN ${sql}::text COLLATE "C" ~ '${TEXT_CELL}' AND octet_length(${sql}) >= ${SHORTEST_CELL_CHARACTERS} THEN left(${sql}::text, ${KEY_TAG_CHARACTERS}) END`
       : `CASE WHEN octet_length(${sql}) >= ${SHORTEST_CELL_BYTES} AND substring(${sql} FROM 1 FOR 2) IN ('\\x0100'::bytea, '\\x0101'::bytea) THEN encode(substring(${sql} FROM 1 FOR ${KEY_TAG_BYTES}), 'hex') END`,
+  selectTokenPrefix: (sql) =>
+    `CASE WHEN ${sql}::text COLLATE "C" ~ '${TOKEN}' THEN left(${sql}::text, ${TOKEN_PREFIX_CHARACTERS}) END`,
 
   selectPlaintext(sql, { type }) {
     const short = (text: string, stray: string): string =>

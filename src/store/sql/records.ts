@@ -18,7 +18,7 @@ import type {
 } from '../../ports/record-store.js';
 import { countTables } from './census.js';
 import { describeTables, findCells } from './describe.js';
-import type { Dialect, Placed } from './dialect.js';
+import type { DeclaredColumn, Dialect, Placed } from './dialect.js';
 import type { SqlExecutor, SqlQueries, SqlRow } from './executor.js';
 import { guarded } from './guarded.js';
 import { SqlJobs } from './jobs.js';
@@ -51,7 +51,13 @@ export function sqlRecords(executor: SqlExecutor, dialect: Dialect, options: Sql
   const guard = <T>(work: () => Promise<T>): Promise<T> => guarded(dialect, work);
 
   return {
-    abilities: { compareAndSwap: true, transactions: true, snapshotCensus: true, adopting: true },
+    abilities: {
+      compareAndSwap: true,
+      transactions: true,
+      snapshotCensus: true,
+      adopting: true,
+      tokens: true,
+    },
 
     page: (layout, request) => guard(async () => readPage(executor, await placed(layout), request)),
     boundaries: (layout, everyRecords) =>
@@ -103,6 +109,8 @@ async function readPage(
   const bytes = placed.cells.map(
     ({ column }) => `COALESCE(${dialect.byteLength(columnOf(placed, column))}, 0)`,
   );
+  for (const { column } of placed.tokens)
+    bytes.push(`COALESCE(${dialect.byteLength(columnOf(placed, column))}, 0)`);
   for (const [, source] of sourcesOf(placed)) bytes.push(`COALESCE(${dialect.byteLength(source)}, 0)`);
   const sized = `SELECT ${[...recordColumns(placed), `${bytes.join(' + ')} AS bytes`, ...order.map((column, i) => `${column} AS o${i}`)].join(', ')} FROM ${table} t${where} ORDER BY ${order.join(', ')} LIMIT ${maxRecords + 1}`;
   const window = `ORDER BY ${order.map((_, i) => `o${i}`).join(', ')}`;
@@ -193,23 +201,25 @@ async function rereadRecords(
 }
 
 function recordColumns(placed: PlacedLayout): string[] {
-  const { dialect, key, tenant, cells, formerKey } = placed;
+  const { dialect, key, tenant, cells, tokens, formerKey } = placed;
   return [
     ...key.map((part, i) => `${dialect.selectKey(columnOf(placed, part.column), part)} AS k${i}`),
     ...(tenant ? [`${dialect.selectKey(columnOf(placed, tenant.column), tenant)} AS tenant`] : []),
     ...cells.map((cell, i) => `${dialect.selectCell(columnOf(placed, cell.column), cell)} AS c${i}`),
     ...sourcesOf(placed).map(([i, source]) => `${source} AS p${i}`),
+    ...tokens.map((token, i) => `${dialect.selectCell(columnOf(placed, token.column), token)} AS w${i}`),
     ...formerKey.map((part, i) => `${dialect.selectKey(columnOf(placed, part.column), part)} AS f${i}`),
   ];
 }
 
 function recordNames(placed: PlacedLayout): string[] {
-  const { key, tenant, cells, formerKey } = placed;
+  const { key, tenant, cells, tokens, formerKey } = placed;
   return [
     ...key.map((_, i) => `k${i}`),
     ...(tenant ? ['tenant'] : []),
     ...cells.map((_, i) => `c${i}`),
     ...sourcesOf(placed).map(([i]) => `p${i}`),
+    ...tokens.map((_, i) => `w${i}`),
     ...formerKey.map((_, i) => `f${i}`),
   ];
 }
@@ -231,6 +241,7 @@ function storedRecord(placed: PlacedLayout, row: SqlRow): StoredRecord {
     ...(placed.sources.some((source) => source)
       ? { plaintexts: placed.sources.map((_, i) => viewBytes(row[`p${i}`]) ?? null) }
       : {}),
+    ...(placed.layout.tokens ? { tokens: placed.tokens.map((_, i) => row[`w${i}`] ?? null) } : {}),
     ...(placed.layout.formerKey
       ? { formerId: placed.formerKey.map((_, i) => tenantValue(viewBytes(row[`f${i}`]))) }
       : {}),
@@ -328,7 +339,30 @@ async function commitChunk(
   }
 }
 
-/** Swaps with the same cells go together in one statement. */
+/** One column of a record that is swapped, or must only be as it was read. */
+interface ColumnSwap {
+  readonly column: Placed<CellColumn>;
+  readonly old: string | Bytes | null;
+  readonly new: string | Bytes | null;
+  /** The column that its new value was made from, too, and what was read there. */
+  readonly source?: { readonly declared: DeclaredColumn; readonly plaintext: string | Bytes | null };
+}
+
+function columnSwaps(placed: PlacedLayout, { cells, tokens = [] }: RecordSwap): ColumnSwap[] {
+  return [
+    ...cells.map(({ cell, plaintext, ...swap }) => {
+      const column = placed.cells[cell] as Placed<CellColumn>;
+      if (plaintext === undefined) return { column, ...swap };
+      const declared = placed.sources[cell];
+      if (!declared)
+        throw new StoreUnfitError('There is no column to adopt from here.', { table: placed.layout.name });
+      return { column, ...swap, source: { declared, plaintext } };
+    }),
+    ...tokens.map(({ token, ...swap }) => ({ column: placed.tokens[token] as Placed<CellColumn>, ...swap })),
+  ];
+}
+
+/** Swaps of the same columns go together in one statement. */
 async function swapRecords(
   queries: SqlQueries,
   placed: PlacedLayout,
@@ -336,16 +370,39 @@ async function swapRecords(
 ): Promise<boolean[]> {
   const swapped = swaps.map(() => false);
   const groups = new Map<string, number[]>();
-  for (const [i, { cells }] of swaps.entries()) {
-    const name = cells
-      .map(({ cell, old, plaintext }) => `${cell} ${shapeOf(old)} ${shapeOf(plaintext)}`)
-      .join();
+  const all = swaps.map((swap) => columnSwaps(placed, swap));
+  for (const [i, columns] of all.entries()) {
+    const name = JSON.stringify(
+      columns.map(({ column, source, ...swap }) => [
+        column.column.column,
+        shapeOf(swap.old),
+        isKept(swap) ? 'kept' : shapeOf(swap.new),
+        shapeOf(source?.plaintext),
+      ]),
+    );
     groups.set(name, [...(groups.get(name) ?? []), i]);
   }
   for (const members of groups.values()) {
-    for (const i of await swapGroup(queries, placed, swaps, members)) swapped[i] = true;
+    const records = members.map((i) => ({
+      i,
+      key: keyFields(placed, (swaps[i] as RecordSwap).key),
+      columns: all[i] as readonly ColumnSwap[],
+    }));
+    for (const i of await swapGroup(queries, placed, records)) swapped[i] = true;
   }
   return swapped;
+}
+
+/** Records whose swaps read alike. */
+interface SwapMember {
+  readonly i: number;
+  readonly key: Readonly<Record<string, string>>;
+  readonly columns: readonly ColumnSwap[];
+}
+
+/** Whether the column only has to be as it was read. */
+function isKept(swap: Pick<ColumnSwap, 'old' | 'new'>): boolean {
+  return swap.new === swap.old;
 }
 
 /**
@@ -355,86 +412,83 @@ async function swapRecords(
 async function swapGroup(
   queries: SqlQueries,
   placed: PlacedLayout,
-  swaps: readonly RecordSwap[],
-  members: readonly number[],
+  members: readonly SwapMember[],
 ): Promise<readonly number[]> {
   const { dialect, table } = placed;
-  const swapped = (swaps[members[0] as number] as RecordSwap).cells;
-  const cells = swapped.map(({ cell }) => placed.cells[cell] as Placed<CellColumn>);
-  const rows = members.map((i) => {
-    const { key, cells } = swaps[i] as RecordSwap;
-    const old = cells.flatMap((cell, c) => [
-      [`o${c}`, textOf(cell.old)] as const,
-      ...(cell.plaintext === undefined ? [] : [[`p${c}`, textOf(cell.plaintext)] as const]),
+  const { columns } = members[0] as SwapMember;
+  const rows = members.map(({ i, key, columns }) => {
+    const old = columns.flatMap(({ old, source }, c) => [
+      [`o${c}`, textOf(old)] as const,
+      ...(source ? [[`p${c}`, textOf(source.plaintext)] as const] : []),
     ]);
-    return { i, ...keyFields(placed, key), ...Object.fromEntries(old) };
+    return { i, ...key, ...Object.fromEntries(old) };
   });
-  const isUnchanged = swapped.flatMap((swap, c) => [
+  const isUnchanged = columns.flatMap((swap, c) => [
     isOldCell(placed, swap, `v.o${c}`),
-    ...(swap.plaintext === undefined ? [] : [isOldPlaintext(placed, swap, `v.p${c}`)]),
+    ...(swap.source ? [isOldPlaintext(placed, swap.source, `v.p${c}`)] : []),
   ]);
   const source = dialect.jsonRows(dialect.parameter(1), [
     ...keyNames(placed),
-    ...swapped.flatMap(({ plaintext }, c) => (plaintext === undefined ? [`o${c}`] : [`o${c}`, `p${c}`])),
+    ...columns.flatMap(({ source }, c) => (source ? [`o${c}`, `p${c}`] : [`o${c}`])),
   ]);
   const locked = await queries.query(
     `SELECT v.i AS i FROM ${dialect.joinTo(table, placed.lookUp, source, isKey(placed))} WHERE ${isUnchanged.join(' AND ')} ${dialect.lockWhatIsFree}`,
     [JSON.stringify(rows)],
   );
-  const free = [...new Set(locked.map((row) => Number(row['i'])))];
-  if (free.length === 0) return [];
+  const free = new Set(locked.map((row) => Number(row['i'])));
+  if (free.size === 0) return [];
 
-  const news = free.map((i) => {
-    const { key, cells } = swaps[i] as RecordSwap;
-    return {
+  const news = members
+    .filter(({ i }) => free.has(i))
+    .map(({ i, key, columns }) => ({
       i,
-      ...keyFields(placed, key),
-      ...Object.fromEntries(cells.map((cell, c) => [`n${c}`, textOf(cell.new)])),
-    };
-  });
-  const set = cells.map(
-    (cell, c) => [dialect.quote(cell.column.column), dialect.cellValue(`v.n${c}`, cell)] as const,
+      ...key,
+      ...Object.fromEntries(columns.map((swap, c) => [`n${c}`, textOf(swap.new)])),
+    }));
+  const written = columns.flatMap((swap, c) => (isKept(swap) ? [] : [[swap, c] as const]));
+  const set = written.map(
+    ([{ column }, c]) => [dialect.quote(column.column.column), dialect.cellValue(`v.n${c}`, column)] as const,
   );
+  const fresh = dialect.jsonRows(dialect.parameter(1), [
+    ...keyNames(placed),
+    ...written.map(([, c]) => `n${c}`),
+  ]);
   await queries.query(
     dialect.update({
       table,
       lookUp: placed.lookUp,
-      rows: dialect.jsonRows(dialect.parameter(1), [...keyNames(placed), ...cells.map((_, c) => `n${c}`)]),
+      rows: fresh,
       on: isKey(placed),
       set: [...set, ...placed.touched.map((column) => [column, `t.${column}`] as const)],
     }),
     [JSON.stringify(news)],
   );
   // A column that is too narrow, or a trigger, may have made something else of it: then nothing of this chunk is kept.
-  const isWritten = cells.map((cell, c) =>
-    dialect.isSameCell(columnOf(placed, cell.column), `v.n${c}`, cell),
-  );
-  const fresh = dialect.jsonRows(dialect.parameter(1), [
-    ...keyNames(placed),
-    ...cells.map((_, c) => `n${c}`),
-  ]);
-  const written = await queries.query(
+  const isWritten = written.map(([swap, c]) => {
+    const sql = columnOf(placed, swap.column.column);
+    return swap.new === null ? `${sql} IS NULL` : dialect.isSameCell(sql, `v.n${c}`, swap.column);
+  });
+  const found = await queries.query(
     `SELECT v.i AS i FROM ${dialect.joinTo(table, placed.lookUp, fresh, isKey(placed))} WHERE ${isWritten.join(' AND ')} ${dialect.seeWhatIsNow}`,
     [JSON.stringify(news)],
   );
-  if (new Set(written.map((row) => Number(row['i']))).size !== free.length) {
+  if (new Set(found.map((row) => Number(row['i']))).size !== free.size) {
     throw new StoreUnfitError(
-      'A cell is not in the database as it was written: its column is too narrow, or a trigger changes it. Nothing was kept of this chunk.',
+      'A cell or token is not in the database as it was written: its column is too narrow, or a trigger changes it. Nothing was kept of this chunk.',
       { table: placed.layout.name },
     );
   }
-  return free;
+  return [...free];
 }
 
 /** Swaps go together whose conditions read alike. */
-function shapeOf(value: CellSwap['plaintext']): string {
+function shapeOf(value: string | Bytes | null | undefined): string {
   return value === null ? 'null' : typeof value;
 }
 
-/** The condition that a cell is as it was read. */
-function isOldCell(placed: PlacedLayout, { cell, old }: CellSwap, text: string): string {
+/** The condition that a cell or token is as it was read. */
+function isOldCell(placed: PlacedLayout, { column, old }: ColumnSwap, text: string): string {
   const { dialect } = placed;
-  const column = placed.cells[cell] as Placed<CellColumn>;
   const sql = columnOf(placed, column.column);
   if (old === null) return `${sql} IS NULL`;
   // A plaintext may have characters whose bytes are others in the column's character set.
@@ -444,15 +498,16 @@ function isOldCell(placed: PlacedLayout, { cell, old }: CellSwap, text: string):
 }
 
 /** The condition that the plaintext a cell is made of is as it was read. */
-function isOldPlaintext(placed: PlacedLayout, { cell, plaintext }: CellSwap, text: string): string {
-  const { dialect, layout } = placed;
-  const source = placed.sources[cell];
-  if (!source) throw new StoreUnfitError('There is no column to adopt from here.', { table: layout.name });
-  const sql = `t.${dialect.quote(source.name)}`;
+function isOldPlaintext(
+  { dialect }: PlacedLayout,
+  { declared, plaintext }: NonNullable<ColumnSwap['source']>,
+  text: string,
+): string {
+  const sql = `t.${dialect.quote(declared.name)}`;
   if (plaintext === null) return `${sql} IS NULL`;
-  return dialect.isBinary(source)
+  return dialect.isBinary(declared)
     ? `${sql} = ${dialect.bytesOf(text)}`
-    : dialect.isSamePlaintext(dialect.selectPlaintext(sql, source), text);
+    : dialect.isSamePlaintext(dialect.selectPlaintext(sql, declared), text);
 }
 
 /** As JSON can carry it. */

@@ -7,7 +7,12 @@ import {
   keyTagOfBytes,
   parseKeyTag,
 } from '../../key-tag.js';
-import type { CellForm, TableCount, TableLayout } from '../../ports/record-store.js';
+import type { CellForm, TableCount, TableLayout, TokenColumn, TokenCount } from '../../ports/record-store.js';
+import {
+  LONGEST_TOKEN_CHARACTERS,
+  SHORTEST_TOKEN_CHARACTERS,
+  TOKEN_PREFIX_CHARACTERS,
+} from '../../token-form.js';
 import type { Row, SqliteClient } from './client.js';
 import { columnOf, tableName } from './sql.js';
 
@@ -40,9 +45,47 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
     }
   }
   const [row] = client.prepare(`SELECT COUNT(*) AS records FROM ${tableName(layout)}`).all();
-  const count = { table: layout.name, records: Number((row as Row)['records']), tags, notCells };
+  const tokens = layout.tokens?.map((column) => countTokens(client, layout, column));
+  const count = {
+    table: layout.name,
+    records: Number((row as Row)['records']),
+    tags,
+    notCells,
+    ...(tokens ? { tokens } : {}),
+  };
   const unadopted = countUnadopted(client, layout);
   return unadopted === undefined ? count : { ...count, unadopted };
+}
+
+/** Only what has the shape of a token is grouped by its beginning. */
+function countTokens(client: SqliteClient, layout: TableLayout, token: TokenColumn): TokenCount {
+  const name = columnOf(token.column);
+  const rest = `substr(${name}, ${TOKEN_PREFIX_CHARACTERS + 2})`;
+  const isToken = `typeof(${name}) = 'text' AND octet_length(${name}) BETWEEN ${SHORTEST_TOKEN_CHARACTERS} AND ${LONGEST_TOKEN_CHARACTERS} AND length(${name}) % 2 = 1 AND ${name} GLOB '${'[a-z2-7]'.repeat(TOKEN_PREFIX_CHARACTERS)}.*' AND ${rest} NOT GLOB '*[^0-9a-f]*'`;
+  const rows = client
+    .prepare(
+      `SELECT CASE WHEN ${isToken} THEN substr(${name}, 1, ${TOKEN_PREFIX_CHARACTERS}) END AS prefix, COUNT(*) AS tokens FROM ${tableName(layout)} WHERE ${name} IS NOT NULL GROUP BY 1`,
+    )
+    .all() as Row[];
+  const prefixes: Record<string, number> = {};
+  let notTokens = 0;
+  for (const { prefix, tokens } of rows) {
+    if (prefix === null) notTokens += Number(tokens);
+    else prefixes[String(prefix)] = Number(tokens);
+  }
+  const beside = predecessors(layout, token).map((column) => `${columnOf(column)} IS NOT NULL`);
+  const [row] = client
+    .prepare(
+      `SELECT COUNT(*) AS missing FROM ${tableName(layout)} WHERE ${name} IS NULL AND ${beside.join(' AND ')}`,
+    )
+    .all() as Row[];
+  return { prefixes, notTokens, missing: Number(row?.['missing']) };
+}
+
+/** The columns that must have something for a token to be missing. */
+function predecessors({ cells, tokens = [] }: TableLayout, token: TokenColumn): readonly string[] {
+  const followed = token.follows === undefined ? undefined : tokens[token.follows];
+  return followed ? [followed.column] : token.cells.flatMap((cell) => cells[cell]?.column ?? []);
 }
 
 /** Plaintexts beside a cell that is null; `undefined` where the layout knows of none. */

@@ -10,6 +10,8 @@ import type {
   RecordSwap,
   StoredRecord,
   TableLayout,
+  TokenColumn,
+  TokenSwap,
 } from '../../ports/record-store.js';
 import type { Row, SqliteClient, SqliteStatement, SqliteValue } from './client.js';
 import {
@@ -111,16 +113,33 @@ function swapRecord(
   statements: KeyedStatements,
   layout: TableLayout,
   collations: Collations,
-  { key, cells }: RecordSwap,
+  { key, cells, tokens = [] }: RecordSwap,
 ): boolean {
   const { where, values } = whereKey(layout, collations, key);
-  const set = cells.map(({ cell }) => `${quoted((layout.cells[cell] as CellColumn).column)} = ?`).join(', ');
-  const unchanged = cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap));
+  const changed = [
+    ...cells
+      .filter((swap) => swap.new !== swap.old)
+      .map((swap) => [(layout.cells[swap.cell] as CellColumn).column, swap.new] as const),
+    ...tokens.map((swap) => [tokenColumn(layout, swap).column, swap.new] as const),
+  ];
+  const set = changed.map(([column]) => `${quoted(column)} = ?`).join(', ');
+  const unchanged = [
+    ...cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap)),
+    ...tokens.map((swap) => wherePlaintext(tokenColumn(layout, swap).column, swap.old)),
+  ];
   const conditions = unchanged.map((condition) => condition.where).join(' AND ');
   const { changes } = statements
     .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${conditions}`)
-    .run(...cells.map((cell) => cell.new), ...values, ...unchanged.flatMap((condition) => condition.values));
+    .run(
+      ...changed.map(([, value]) => value),
+      ...values,
+      ...unchanged.flatMap((condition) => condition.values),
+    );
   return Number(changes) > 0;
+}
+
+function tokenColumn(layout: TableLayout, { token }: TokenSwap): TokenColumn {
+  return (layout.tokens as readonly TokenColumn[])[token] as TokenColumn;
 }
 
 /** The condition that a cell, and the plaintext that its new one is made of, are as they were read. */
@@ -139,9 +158,9 @@ function whereUnchanged(
 }
 
 /** SQLite knows the length of a value without reading it. */
-function recordBytes({ cells }: TableLayout): string {
+function recordBytes({ cells, tokens = [] }: TableLayout): string {
   const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting.column : []));
-  const columns = [...cells.map(({ column }) => column), ...sources];
+  const columns = [...cells, ...tokens].map(({ column }) => column).concat(sources);
   const sizes = columns.map((column) => `COALESCE(OCTET_LENGTH(${columnOf(column)}), 0)`);
   return `${sizes.join(' + ')} AS bytes`;
 }
@@ -158,6 +177,7 @@ function recordColumns(layout: TableLayout): string {
     ...layout.cells.flatMap(({ adopting }, i) =>
       typeof adopting === 'object' ? plaintextColumns(adopting.column, `p${i}`) : [],
     ),
+    ...(layout.tokens ?? []).map(({ column }, i) => `${cellOrStray({ column, form: 'text' })} AS "n${i}"`),
     ...(layout.formerKey ?? []).map(({ column }, i) => exactColumns(column, `f${i}`)),
   ].join(', ');
 }
@@ -166,7 +186,7 @@ function recordColumns(layout: TableLayout): string {
  * What can be a cell, and for everything else something short that is none: a stray value may be longer than memory,
  * an integer that a driver refuses, or text over which it ends the process.
  */
-function cellOrStray({ column, form }: CellColumn): string {
+function cellOrStray({ column, form }: Pick<CellColumn, 'column' | 'form'>): string {
   const value = columnOf(column);
   const [test, stray] =
     form === 'text'
@@ -204,6 +224,7 @@ function storedRecord(layout: TableLayout, row: Row): StoredRecord {
           ),
         }
       : {}),
+    ...(layout.tokens ? { tokens: layout.tokens.map((_, i) => row[`n${i}`] ?? null) } : {}),
     ...(layout.formerKey ? { formerId: layout.formerKey.map((_, i) => readExact(row, `f${i}`).value) } : {}),
   };
 }
