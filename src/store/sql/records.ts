@@ -2,7 +2,6 @@ import { type Bytes, decodeHex, hex, isUint8Array, viewBytes } from '../../bytes
 import { InvalidCursorError, StoreUnfitError } from '../../errors.js';
 import type {
   CellColumn,
-  CellSwap,
   Chunk,
   ChunkOutcome,
   Cursor,
