@@ -78,7 +78,11 @@ export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): M
 /** cell → framed value → value */
 export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
   if (isPlaintextInPlace(place.attribute, stored)) return adoptedValue(place, stored);
-  const opened = openedOf(keyring);
+  return openStored(openedOf(keyring), place, stored);
+}
+
+/** {@link openValue} of what is no plaintext. */
+export function openStored(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
   const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
   return andThen(framed, (bytes) => decoded(place, stored, bytes instanceof Rebound ? bytes.framed : bytes));
 }

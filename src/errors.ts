@@ -624,15 +624,17 @@ export class NoActiveKeyError extends CellsealError {
   }
 }
 
-/** `key-in-use`: cells depend on the key, so it is neither suspended, nor destroyed, nor withdrawn. */
+/** `key-in-use`: cells, or tokens, depend on the key, so it is neither suspended, nor destroyed, nor withdrawn. */
 export class KeyInUseError extends CellsealError {
   override readonly code = 'key-in-use';
-  /** Cells under the key, as the census counted them. */
+  /** Cells under the key, or tokens of an index key, as the census counted them. */
   declare readonly cells: number;
   /** @internal */
-  constructor(cells: number, where: Where = {}) {
+  constructor(cells: number, where: Where = {}, what: 'cells' | 'tokens' = 'cells') {
     super(
-      'Cells still depend on this key, so nothing was done to it. Rotate, look at what was quarantined, and count again.',
+      what === 'cells'
+        ? 'Cells still depend on this key, so nothing was done to it. Rotate, look at what was quarantined, and count again.'
+        : 'Tokens still depend on this key, so nothing was done to it. Rotate and count again; a unique index changes its key by a second column (docs/search.md).',
       {
         ...where,
         cells,

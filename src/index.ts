@@ -55,6 +55,7 @@ export {
   type DestructionUnknown,
   type HoldChoice,
   type HoldOptions,
+  type IndexCensus,
   type KeyAgeEvent,
   type KeyChange,
   type KeyInfo,

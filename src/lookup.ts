@@ -51,15 +51,21 @@ export async function lookup<T extends Table, N extends LookupName<T>>(
     const value = valueToLookUp(definition, index, one);
     wanted.set(hex(encodeIndexed(value)), value);
   }
-  const opened = openedOf(keyring);
-  const tokens: string[] = [];
-  for (const value of wanted.values())
-    tokens.push(...(await lookupTokens(opened, definition, index, tenant, value)));
+  const columns: LookupColumn[] = [];
+  for (const place of tokenPlaces(definition).filter((one) => one.index === index)) {
+    const tokens = new Set<string>();
+    for (const value of wanted.values())
+      for (const token of await lookupTokens(openedOf(keyring), definition, place, tenant, value))
+        tokens.add(token);
+    const column = place.name === index.name ? index.column : place.name;
+    columns.push(Object.freeze({ index: place.name, column, tokens: Object.freeze([...tokens]) }));
+  }
+  const [own] = columns as [LookupColumn];
   return Object.freeze({
     from: definition.layout.from,
-    columns: lookupColumns(definition, index, [...new Set(tokens)]),
+    columns: Object.freeze(columns as [LookupColumn, ...LookupColumn[]]),
     isFilling: index.isFilling,
-    tokens: Object.freeze([...new Set(tokens)]),
+    tokens: own.tokens,
     matches: (record: Readonly<Record<string, unknown>>) => {
       const value = indexedValue(definition, index, record);
       return value !== null && wanted.has(hex(encodeIndexed(value)));
@@ -160,19 +166,4 @@ function valueToLookUp(definition: Table, index: BlindIndex, given: unknown): In
 function isCondition(value: unknown): boolean {
   if (typeof value === 'function') return true;
   return typeof value === 'object' && !isUint8Array(value) && !(value instanceof Date);
-}
-
-function lookupColumns(
-  definition: Table,
-  index: BlindIndex,
-  tokens: readonly string[],
-): readonly [LookupColumn, ...LookupColumn[]] {
-  const columns = tokenPlaces(definition)
-    .filter((place) => place.index === index)
-    .map(({ name, key }) => ({
-      index: name,
-      column: key === 'active' ? index.column : name,
-      tokens: Object.freeze([...tokens]),
-    }));
-  return Object.freeze(columns as [LookupColumn, ...LookupColumn[]]);
 }

@@ -22,8 +22,9 @@ const scopes = new WeakMap<Table, Lru<TokenScope>>();
 /** The columns of tokens, in the order of `layout.tokens`. */
 export function tokenPlaces({ indexes }: Table): TokenPlace[] {
   return indexes.flatMap((index): TokenPlace[] => {
-    const own: TokenPlace = { index, name: index.name, key: 'active' };
-    return index.next === undefined ? [own] : [own, { index, name: index.next, key: 'next' }];
+    const { generation, isUnique, name, next } = index;
+    const own: TokenPlace = { index, name, key: isUnique ? generation : 'active' };
+    return next === undefined ? [own] : [own, { index, name: next, key: generation + 1 }];
   });
 }
 
@@ -74,16 +75,17 @@ export function sealToken(
   );
 }
 
-/** Every token that the value may have: one for each index key that is alive, the one for new tokens first. */
+/** Every token that the value may have in a column: one for each index key that is alive, the one for new tokens first. */
 export async function lookupTokens(
   opened: OpenedKeyring,
   definition: Table,
-  index: BlindIndex,
+  { index, key }: TokenPlace,
   tenant: ContextPart | undefined,
   value: IndexedValue,
 ): Promise<string[]> {
   const where = { table: definition.name, column: index.attributes.join(',') };
-  const keys = await opened.lookupKeys(tenant, where);
+  const keys =
+    key === 'active' ? await opened.lookupKeys(tenant, where) : [await opened.tokenKey(tenant, key, where)];
   const scopes = [tokenScopeOf(definition, index, tenant)];
   const former = formerIndex(definition, index);
   if (former) scopes.push(tokenScopeOf(former.definition, former.index, tenant));

@@ -16,9 +16,11 @@ export interface IndexOptions {
   readonly transform?: BuiltInTransform | OwnTransform;
   /** The column's name in the database, for record stores. Default: the index's name. */
   readonly column?: string;
-  /** Whether the column has a UNIQUE constraint: with 128 bits or more, and `next` while its key changes. Default: `false`. */
+  /** Whether the column has a UNIQUE constraint: with 128 bits or more, under one index key until `next` has taken its place. Default: `false`. */
   readonly unique?: boolean;
-  /** Of a unique index: the property, and the column, of its tokens under the next index key, while that changes. Default: it does not. */
+  /** Of a unique index: with which of the keyring's index keys its tokens are made, counted from 1 in the order in which they were added, those of tenants apart. Default: 1. */
+  readonly generation?: number;
+  /** Of a unique index, while it changes its key: the property, and the column, of tokens under the key of the next generation. Default: it does not change. */
   readonly next?: string;
   /** While not every record has its token yet: look-ups find the others, too, and decrypt them. Default: `false`. */
   readonly filling?: boolean;
@@ -44,7 +46,9 @@ export interface BlindIndex {
   readonly column: string;
   /** Whether the column has a UNIQUE constraint. */
   readonly isUnique: boolean;
-  /** The property, and the column, of tokens under the next index key. */
+  /** Of a unique index: the place of its index key among those that all tenants share, from 1. */
+  readonly generation: number;
+  /** The property, and the column, of tokens under the key of the next generation. */
   readonly next: string | undefined;
   /** Whether records may lack their token still. */
   readonly isFilling: boolean;
@@ -58,6 +62,7 @@ export function blindIndex(
   where: Where,
 ): BlindIndex {
   const { bits, column = name, unique: isUnique = false, next, filling: isFilling = false } = options;
+  const { generation = 1 } = options;
   const transform = transformOf(options.transform ?? 'exact-1', where);
   if (!Number.isInteger(bits) || bits < MIN_INDEX_BITS || bits > MAX_INDEX_BITS)
     throw new DefinitionError('An index says its bits: a whole number from 8 to 256.', where);
@@ -68,9 +73,11 @@ export function blindIndex(
       'A unique index has 128 bits or more: with fewer, two different values would share a token.',
       where,
     );
-  if (next !== undefined && !isUnique)
+  if (!Number.isInteger(generation) || generation < 1)
+    throw new DefinitionError('generation of an index is a whole number from 1.', where);
+  if ((next !== undefined || generation !== 1) && !isUnique)
     throw new DefinitionError(
-      'next is for unique indexes. The tokens of others change their key in place, in a rotation.',
+      'next and generation are for unique indexes. The tokens of others change their key in place, in a rotation.',
       where,
     );
   for (const [what, text] of Object.entries({ name, column, next })) {
@@ -84,6 +91,7 @@ export function blindIndex(
     bits,
     column,
     isUnique,
+    generation,
     next,
     isFilling,
   });

@@ -1,5 +1,17 @@
 import { CensusStaleError, NotAcknowledgedError } from '../errors.js';
 
+/** What a census found in one column of tokens. */
+export interface IndexCensus {
+  /** The index's name; of a second column (`next`) that column's. */
+  readonly index: string;
+  /** Tokens by the first 8 characters of their key's id. */
+  readonly tokens: Readonly<Record<string, number>>;
+  /** Values that are no tokens. They are left as they are. */
+  readonly notTokens: number;
+  /** Records without a token although the values that it is made from are there: not filled yet, or there is nothing in them that the transform indexes. */
+  readonly missing: number;
+}
+
 /** What a census found in one table. */
 export interface TableCensus {
   /** The table's name in its definition. */
@@ -10,6 +22,8 @@ export interface TableCensus {
   readonly cells: Readonly<Record<string, number>>;
   /** Values in encrypted attributes that are no cells: plaintext, perhaps. They depend on no key. */
   readonly notCells: number;
+  /** What is in the columns of its blind indexes; absent where it has none. */
+  readonly indexes?: readonly IndexCensus[];
   /** Plaintexts in columns that are adopted (`adopting: { from }`) whose cell is not there yet; absent where the table has no such column. */
   readonly unadopted?: number;
 }
@@ -30,6 +44,8 @@ export interface Census {
   readonly records: number;
   /** Cells by the id of their key, over all tables. A key that is not listed has none. */
   readonly cells: Readonly<Record<string, number>>;
+  /** Tokens of blind indexes by the first 8 characters of their key's id, over all tables. A key that is not listed has none. */
+  readonly tokens: Readonly<Record<string, number>>;
   /** Values in encrypted attributes that are no cells, over all tables. */
   readonly notCells: number;
   /** Plaintexts in columns that are adopted whose cell is not there yet, over all tables; absent where none has such a column. */

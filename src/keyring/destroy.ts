@@ -21,7 +21,6 @@ import { assertAbandoned, assertUnused, isoTime } from './hold.js';
 import { type KeyEntry, inState, without } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { entryOf, withEntry } from './keys.js';
-import { assertCounted } from './suspend.js';
 
 /** What {@link scheduleDestruction} takes. */
 export interface ScheduleOptions {
@@ -161,7 +160,6 @@ export async function destroyKey(
   const pagesLeft = await newest.change({ keyId }, (document) => {
     const chosen = suspendedEntry(document, keyId);
     const countedAtMs = assertCurrentCensus(census, document.keyringId, document.revision);
-    assertCounted(chosen);
     const nowMs = environment.clock.wallMs();
     assertDue(chosen, keyId, nowMs);
     // What was counted before the delay was over says nothing of what came back meanwhile, from a backup for instance.
@@ -170,7 +168,7 @@ export async function destroyKey(
         'The census was counted before the delay of the destruction was over. Count again, then ask again.',
       );
     }
-    const cells = assertUnused(keyId, { census, abandon });
+    const cells = assertUnused(chosen, { census, abandon });
     const isPaged = document.pages.length > 0 && chosen.tenant !== undefined;
     receipt = {
       keyringId: document.keyringId,
@@ -197,7 +195,7 @@ export async function destroyKey(
  *
  * @throws KeyInUseError if the census found cells under the key; CensusStaleError, NotAcknowledgedError as for `suspendKey`.
  * @throws KeyChangeUnderWayError if `changeKey` has brought it, and waits for it to be made active.
- * @throws UnknownKeyError, KeyStateError if it is not `pre-active`, or no data key; KeyringConflictError.
+ * @throws UnknownKeyError, KeyStateError if it is not `pre-active`; KeyringConflictError.
  */
 export async function withdrawKey(keyring: Keyring, keyId: string, census: Census): Promise<void> {
   await openedOf(keyring).newest.change({ keyId }, (document) => {
@@ -210,9 +208,8 @@ export async function withdrawKey(keyring: Keyring, keyId: string, census: Censu
         state: chosen.state,
       });
     }
-    assertCounted(chosen);
     if (change && chosen.addedIn === change.revision) throw new KeyChangeUnderWayError(change.startedAt);
-    assertUnused(keyId, { census, abandon: {} });
+    assertUnused(chosen, { census, abandon: {} });
     return { keys: withEntry(document, chosen, destroyed(chosen)) };
   });
 }

@@ -1,11 +1,13 @@
 import { DefinitionError, HoldError, KeyInUseError, KeyringLimitError } from '../errors.js';
 import { DEFAULT_HOLD_MS, MAX_HOLD_MS } from '../limits.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 import { type Census, assertCurrentCensus } from './census.js';
 import type { KeyringDocument } from './document.js';
 import type { KeyEntry } from './key-entry.js';
 import { keyIdOf } from './keys.js';
 import type { KeyringPolicy } from './policy.js';
 import { roleOf } from './roster.js';
+import type { KeyKind } from './states.js';
 
 /** How long a key must have been empty before it is suspended. */
 export interface HoldChoice {
@@ -70,9 +72,17 @@ export function proofOf(
   };
 }
 
+/** What of a census depends on a key: cells, or for an index key tokens, which name it by the beginning of its id. */
+export function countUnderKey(
+  { cells, tokens }: Pick<Census, 'cells' | 'tokens'>,
+  { keyId, kind }: { readonly keyId: string; readonly kind: KeyKind },
+): number {
+  return (kind === 'data' ? cells[keyId] : tokens[keyId.slice(0, TOKEN_PREFIX_CHARACTERS)]) ?? 0;
+}
+
 /** Throws `KeyInUseError` for the first key with cells that were not given up, then `HoldError` for the one that takes longest. */
 export function assertEmpty(keys: readonly KeyEntry[], proof: EmptinessProof): void {
-  for (const key of keys) assertUnused(keyIdOf(key), proof);
+  for (const key of keys) assertUnused(key, proof);
   const { holdMs, countedAtMs } = proof;
   if (holdMs === undefined) return;
   const early = keys
@@ -87,13 +97,15 @@ export function assertEmpty(keys: readonly KeyEntry[], proof: EmptinessProof): v
   );
 }
 
-/** Cells under the key. Throws `KeyInUseError` unless there are none, or exactly those that were given up. */
+/** Cells, or tokens, under the key. Throws `KeyInUseError` unless there are none, or exactly those that were given up. */
 export function assertUnused(
-  keyId: string,
+  entry: KeyEntry,
   { census, abandon }: Pick<EmptinessProof, 'census' | 'abandon'>,
 ): number {
-  const cells = census.cells[keyId] ?? 0;
-  if (cells > 0 && cells !== (abandon[keyId] ?? 0)) throw new KeyInUseError(cells, { keyId });
+  const keyId = keyIdOf(entry);
+  const cells = countUnderKey(census, { keyId, kind: entry.kind });
+  if (cells > 0 && cells !== (abandon[keyId] ?? 0))
+    throw new KeyInUseError(cells, { keyId }, entry.kind === 'index' ? 'tokens' : 'cells');
   return cells;
 }
 

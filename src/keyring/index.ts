@@ -1,6 +1,6 @@
 export { type AcknowledgementOptions, awaitAcknowledgement, processesBehind } from './acknowledgement.js';
 export { exportKeyring, importKeyring, keyringArchive } from './archive.js';
-export { type Census, type TableCensus, issueCensus } from './census.js';
+export { type Census, type IndexCensus, type TableCensus, issueCensus } from './census.js';
 export {
   type AddKeyOptions,
   type KeyInfo,
@@ -41,7 +41,7 @@ export type {
   KeyringFailureEvent,
   KeyringListener,
 } from './events.js';
-export { type Abandoned, type HoldChoice, holdOf } from './hold.js';
+export { type Abandoned, type HoldChoice, countUnderKey, holdOf } from './hold.js';
 export { Keyring, openedOf } from './keyring.js';
 export {
   type CreateOptions,

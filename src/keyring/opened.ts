@@ -40,8 +40,8 @@ interface Pulse {
   readonly sinceMs: number;
 }
 
-/** `active`: of every index; `next`: of the second column of a unique one, in which the next key's tokens stand before it is active. */
-export type TokenKeyChoice = 'active' | 'next';
+/** Which index key tokens are made with: the active one, or of those that all tenants share the how-manieth that was added, from 1. */
+export type TokenKeyChoice = 'active' | number;
 
 /** A key's entry, with the document from which it was read: its root key unwraps it. */
 interface Found {
@@ -133,19 +133,29 @@ export class OpenedKeyring {
     }));
   }
 
-  /** The index key for one more token of a tenant: its own, or else the one that all share. */
-  tokenKey(tenant: ContextPart | undefined, which: TokenKeyChoice, where: Where): MaybePromise<DataKey> {
+  /** The index key for one more token: of a tenant its own, or else the one that all share. */
+  tokenKey(tenant: ContextPart | undefined, choice: TokenKeyChoice, where: Where): MaybePromise<DataKey> {
     return this.#fresh(() =>
-      andThen(this.#tokenEntry(tenant, which), ({ held, entry }) => {
-        if (!entry) throw new NoActiveKeyError({ ...where, kind: 'index' });
-        return this.#load(held, entry);
+      andThen(this.#tokenEntry(tenant, choice), ({ held, entry }) => {
+        if (entry)
+          return this.#load(held, choice === 'active' ? entry : assertOpens(entry, undefined, where));
+        if (choice === 'active') throw new NoActiveKeyError({ ...where, kind: 'index' });
+        return this.#generationAfterReload(choice, where);
       }),
     );
   }
 
+  async #generationAfterReload(generation: number, where: Where): Promise<DataKey> {
+    await this.#freshen(); // somebody else may have added it
+    const { held } = this.newest;
+    const entry = held.roster.indexKeys(undefined)[generation - 1];
+    if (!entry) throw new UnknownKeyError(where);
+    return this.#load(held, assertOpens(entry, undefined, where));
+  }
+
   /** The id of the key that {@link tokenKey} gives. */
-  tokenKeyId(tenant: ContextPart | undefined, which: TokenKeyChoice): MaybePromise<string | undefined> {
-    return andThen(this.#tokenEntry(tenant, which), ({ entry }) => entry && keyIdOf(entry));
+  tokenKeyId(tenant: ContextPart | undefined, choice: TokenKeyChoice): MaybePromise<string | undefined> {
+    return andThen(this.#tokenEntry(tenant, choice), ({ entry }) => entry && keyIdOf(entry));
   }
 
   /** Every key under which tokens of a tenant may stand, the one for new tokens first: that all share included. */
@@ -161,15 +171,11 @@ export class OpenedKeyring {
     );
   }
 
-  #tokenEntry(tenant: ContextPart | undefined, which: TokenKeyChoice): MaybePromise<Found> {
-    return andThen(this.#indexEntries(tenant), ({ held, entries }) => {
-      const active = activeOf(entries);
-      const next = entries.findLast(
-        ({ state, tenant }) =>
-          state === 'pre-active' && active !== undefined && tenantId(tenant) === tenantId(active.tenant),
-      );
-      return { held, entry: which === 'next' ? (next ?? active) : active };
-    });
+  #tokenEntry(tenant: ContextPart | undefined, choice: TokenKeyChoice): MaybePromise<Found> {
+    if (choice === 'active')
+      return andThen(this.#indexEntries(tenant), ({ held, entries }) => ({ held, entry: activeOf(entries) }));
+    const { held } = this.newest;
+    return { held, entry: held.roster.indexKeys(undefined)[choice - 1] };
   }
 
   /** The index keys of a tenant: its own, and behind them those that all share. */
@@ -212,11 +218,15 @@ export class OpenedKeyring {
     if (this.newest.isStale) throw new KeyringStaleError();
   }
 
-  /** What new cells are sealed under: other texts where a key was made active or a page of tenants' keys changed. */
-  activeDataKeys(): readonly string[] {
+  /**
+   * What new cells are sealed under, and with `index` what new tokens are made with: other texts where a key was made
+   * active, a page of tenants' keys changed, or (of shared index keys) one was added.
+   */
+  activeKeys(index: boolean): readonly string[] {
     const { keys, pages } = this.document;
-    const active = keys.filter(({ kind, state }) => kind === 'data' && state === 'active').map(keyIdOf);
-    return [...active.sort(), ...pages.map(({ name }) => name)];
+    const isWanted = ({ kind, state, tenant }: KeyEntry): boolean =>
+      state === 'active' ? kind === 'data' || index : index && kind === 'index' && tenant === undefined;
+    return [...keys.filter(isWanted).map(keyIdOf).sort(), ...pages.map(({ name }) => name)];
   }
 
   /** The data key that a cell names, if it may be used for this tenant; an unknown one reads the keyring again, once. */

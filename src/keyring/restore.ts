@@ -5,6 +5,7 @@ import type { Census } from './census.js';
 import { type KeyInfo, keyInfo } from './change.js';
 import { decodePayload, splitDocument } from './document.js';
 import { HeldDocument, momentOf, unlockedBy } from './held-document.js';
+import { countUnderKey } from './hold.js';
 import { type KeyEntry, without } from './key-entry.js';
 import { type Keyring, openedOf } from './keyring.js';
 import { type RootKeys, keyIdOf, rewrapKey } from './keys.js';
@@ -87,7 +88,8 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
   const archived = await openArchive(opened, archive, secret);
   const candidates = new Map(archived.keys.map((entry) => [keyIdOf(entry), entry]));
   const isNamed = (keyId: string): boolean => keyIds?.includes(keyId) ?? false;
-  const hasCells = (keyId: string): boolean => (census?.cells[keyId] ?? 0) > 0;
+  const isNeeded = ({ kind }: KeyEntry, keyId: string): boolean =>
+    census !== undefined && countUnderKey(census, { keyId, kind }) > 0;
 
   let restored: readonly KeyEntry[] = [];
   let opening: ReadonlySet<string> = new Set();
@@ -108,7 +110,8 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
         const keyId = keyIdOf(entry);
         const candidate = candidates.get(keyId);
         let kept = entry;
-        if (entry.state === 'suspended' && (hasCells(keyId) || isNamed(keyId))) kept = onlyDecrypting(entry);
+        if (entry.state === 'suspended' && (isNeeded(entry, keyId) || isNamed(keyId)))
+          kept = onlyDecrypting(entry);
         if (entry.state === 'destroyed' && isNamed(keyId) && candidate?.wrapped)
           kept = onlyDecrypting({ ...(await take(candidate)), ...compromiseOf(entry) });
         if (kept !== entry) brought.push(kept);
@@ -118,7 +121,7 @@ export async function restoreKey(keyring: Keyring, options: RestoreKeyOptions): 
       for (const [keyId, candidate] of candidates) {
         if (known.has(keyId) || !candidate.wrapped) continue;
         const isOfLostPage = await isLost(candidate.tenant);
-        const isWanted = isNamed(keyId) || (candidate.kind === 'data' && hasCells(keyId));
+        const isWanted = isNamed(keyId) || isNeeded(candidate, keyId);
         if (!isOfLostPage && !isWanted) continue;
         const taken = await take(candidate);
         // Under an older root key than the present one it may have leaked: it is not written with again.

@@ -116,14 +116,14 @@ async function begin(
 }
 
 /**
- * Ends a change of the key: suspends every data key that `changeKey` has replaced, all in one change, and each as
+ * Ends a change of the key: suspends every key that `changeKey` has replaced, all in one change, and each as
  * `suspendKey` does: after two censuses of zero, of which `noteCensus` has written down the first, with the hold between
  * them. What is written from then on is under keys that no old copy of the keyring holds, with its passphrase or
  * without.
  *
  * Safe to repeat; without a change under way it does nothing.
  *
- * @throws KeyInUseError if the census found cells under a replaced key, other than exactly as many as are abandoned; CensusStaleError if it was not counted at this revision of this keyring.
+ * @throws KeyInUseError if the census found cells or tokens under a replaced key, other than exactly as many as are abandoned; CensusStaleError if it was not counted at this revision of this keyring.
  * @throws HoldError if a replaced key was not marked as empty, or not for long enough; `until` is the first moment that a count may begin.
  * @throws NotAcknowledgedError if a process had not read this revision when the count began. Wait with `awaitAcknowledgement`, then count again.
  */
@@ -143,8 +143,8 @@ export async function finishKeyChange(
       throw new CensusStaleError('The new keys are not active yet. Call changeKey again, rotate, and count.');
     }
     const proof = proofOf(document, census, hold, abandon);
-    const isReplaced = ({ kind, state, addedIn }: KeyEntry): boolean =>
-      kind === 'data' && addedIn < change.revision && KEY_STATES[state].canSuspend;
+    const isReplaced = ({ state, addedIn }: KeyEntry): boolean =>
+      addedIn < change.revision && KEY_STATES[state].canSuspend;
     const chosen = new Set(keys.filter(isReplaced));
     return {
       change: undefined,

@@ -9,6 +9,7 @@ import {
   assertAbandoned,
   assertEmpty,
   assertHoldChoice,
+  countUnderKey,
   emptyFromMs,
   isoTime,
   proofOf,
@@ -38,7 +39,7 @@ export interface SuspendManyOptions extends HoldChoice {
 
 /**
  * Writes down which keys a census has found empty: the first of the two counts that a key is suspended after. Every
- * deactivated or compromised data key without cells gets `emptySince`, the moment at which the count began, and keeps
+ * deactivated or compromised key without cells, or without tokens, gets `emptySince`, the moment at which the count began, and keeps
  * an earlier one; where there are cells, the mark is taken away. All in one change, and none where nothing is new.
  * Activating the key takes the mark away, too.
  *
@@ -60,7 +61,7 @@ export async function noteCensus(
   let marked: readonly KeyInfo[] = [];
   await openedOf(keyring).newest.change('all', (document) => {
     const proof = proofOf(document, census, {}, abandon);
-    const keys = document.keys.map((entry) => (entry.kind === 'data' ? noted(entry, proof) : entry));
+    const keys = document.keys.map((entry) => noted(entry, proof));
     marked = keys.filter(({ emptySince }) => emptySince !== undefined).map(keyInfo);
     return keys.every((entry, i) => entry === document.keys[i]) ? undefined : { keys };
   });
@@ -70,7 +71,7 @@ export async function noteCensus(
 /** The entry with the mark that it should have; itself where it has it. */
 function noted(entry: KeyEntry, proof: EmptinessProof): KeyEntry {
   const keyId = keyIdOf(entry);
-  const cells = proof.census.cells[keyId] ?? 0;
+  const cells = countUnderKey(proof.census, { keyId, kind: entry.kind });
   const isEmpty = cells === 0 || cells === proof.abandon[keyId];
   if (!isEmpty) return entry.emptySince === undefined ? entry : without(entry, 'emptySince');
   if (!KEY_STATES[entry.state].canSuspend) return entry;
@@ -154,17 +155,6 @@ function assertSuspendable(entry: KeyEntry): void {
       keyId: keyIdOf(entry),
       state: entry.state,
     });
-  }
-  assertCounted(entry);
-}
-
-/** Throws `KeyStateError` where a census says nothing about the key. */
-export function assertCounted(entry: KeyEntry): void {
-  if (entry.kind === 'index') {
-    throw new KeyStateError(
-      'A census counts cells, not tokens yet: an index key cannot be suspended, destroyed or withdrawn.',
-      { keyId: keyIdOf(entry), state: entry.state },
-    );
   }
 }
 

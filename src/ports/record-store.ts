@@ -58,7 +58,7 @@ export interface TokenColumn {
   readonly cells: readonly number[];
   /** The column, by its position in `layout.tokens`, that it takes the place of (docs/search.md): it has a token wherever that one has. */
   readonly follows?: number;
-  /** Whether the database holds its tokens unique. */
+  /** Whether the database holds its tokens unique; where it `follows`, once it is filled. */
   readonly isUnique?: boolean;
 }
 

@@ -5,6 +5,7 @@ import {
   KEY_STATES,
   type KeyInfo,
   type Keyring,
+  countUnderKey,
   holdOf,
   keyInfo,
   noteCensus,
@@ -14,6 +15,7 @@ import {
 import type { RecordStore } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
 import { type SweepEnvironment, countCells, step } from '../sweep/index.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 import { CELLS_LEFT } from './job.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import { type RotationWorld, changeJob, scopeOf } from './run.js';
@@ -26,13 +28,13 @@ export interface FinishOptions extends RecordsOptions, StopOptions, HoldChoice {
 
 /** What {@link finishRotation} has done, and what is left. */
 export interface FinishOutcome {
-  /** Whether every older data key is suspended: nothing that is stored needs one. */
+  /** Whether every older key is suspended: nothing that is stored needs one. */
   readonly isFinished: boolean;
   /** Keys that this call has suspended. */
   readonly suspended: readonly string[];
   /** Keys that were counted empty, and must be counted again when their hold is over. */
   readonly held: readonly HeldKey[];
-  /** Cells by the id of the older key that they are still under: rotate again, or look at the quarantine. */
+  /** Cells, or tokens, by the id of the older key that they are still under: rotate again, or look at the quarantine. */
   readonly inUse: Readonly<Record<string, number>>;
   /** The last count. */
   readonly census: Census;
@@ -50,7 +52,7 @@ export interface HeldKey {
 const MAX_COUNTS = 4;
 
 /**
- * Ends a rotation as far as it can be ended now: counts the cells under every older data key; writes down which keys
+ * Ends a rotation as far as it can be ended now: counts the cells and tokens under every older key; writes down which keys
  * have none (the first count); and suspends those that were empty for their hold, and still are (the second). Call it
  * when `rotate` is done, and again after the hold, from a schedule if you like: it is safe to repeat at any time, and
  * gives back what is left to wait for. With `withoutHold`, where a fence stands or a single process writes, one call
@@ -84,8 +86,8 @@ export async function runFinish(
   for (let counts = 1; ; counts++) {
     const count = await countCells(environment, opened, schema, records);
     const older = await olderKeys(world);
-    const isEmpty = ({ keyId }: KeyInfo): boolean => {
-      const cells = count.cells[keyId] ?? 0;
+    const isEmpty = ({ keyId, kind }: KeyInfo): boolean => {
+      const cells = countUnderKey(count, { keyId, kind });
       return cells === 0 || (Object.hasOwn(abandon, keyId) && cells === abandon[keyId]);
     };
     const empty = older.filter(isEmpty);
@@ -104,9 +106,22 @@ export async function runFinish(
       .filter(({ keyId }) => empty.some((key) => key.keyId === keyId))
       .map((key) => ({ keyId: key.keyId, until: new Date(untilMs(key)) }));
     const inUse = older.filter((key) => !isEmpty(key));
-    if (inUse.length > 0) await noteCellsLeft({ environment, opened, schema, records });
+    if (!inUse.every((key) => isOfUnique(schema, count, key)))
+      await noteCellsLeft({ environment, opened, schema, records });
     return outcome(suspended, held, inUse, count);
   }
+}
+
+/** Whether only unique indexes still need the key: another sweep changes nothing about that. */
+function isOfUnique({ tables }: Schema, count: Census, key: KeyInfo): boolean {
+  if (key.kind === 'data') return false;
+  const prefix = key.keyId.slice(0, TOKEN_PREFIX_CHARACTERS);
+  const others = tables.flatMap(({ layout }, i) =>
+    (layout.tokens ?? []).map(({ isUnique }, j) =>
+      isUnique ? 0 : (count.tables[i]?.indexes?.[j]?.tokens[prefix] ?? 0),
+    ),
+  );
+  return others.every((tokens) => tokens === 0);
 }
 
 /** A sweep that was through has to be done again: who asks for the next step is told so. */
@@ -117,13 +132,13 @@ async function noteCellsLeft(world: RotationWorld): Promise<void> {
   );
 }
 
-/** Every data key that decrypts only, those of tenants that stand in pages too. */
+/** Every key that decrypts, or makes tokens to look for, only, those of tenants that stand in pages too. */
 async function olderKeys({
   environment,
   keyring,
 }: Parameters<typeof runFinish>[0]): Promise<readonly KeyInfo[]> {
   const { keys } = await step(environment, 'keyring.refresh', () => openedOf(keyring).newest.look('all'));
-  return keys.filter(({ kind, state }) => kind === 'data' && KEY_STATES[state].canSuspend).map(keyInfo);
+  return keys.filter(({ state }) => KEY_STATES[state].canSuspend).map(keyInfo);
 }
 
 function outcome(
@@ -136,7 +151,7 @@ function outcome(
     isFinished: held.length === 0 && inUse.length === 0,
     suspended,
     held,
-    inUse: Object.fromEntries(inUse.map(({ keyId }) => [keyId, census.cells[keyId] ?? 0])),
+    inUse: Object.fromEntries(inUse.map((key) => [key.keyId, countUnderKey(census, key)])),
     census,
   };
 }

@@ -39,8 +39,9 @@ export async function scopeOf({ opened, schema }: RotationWorld): Promise<string
 }
 
 /** What it sweeps to: the active keys. */
-export async function aimOf({ opened }: RotationWorld): Promise<string> {
-  return digestOf(opened, opened.activeDataKeys());
+export async function aimOf({ opened, schema }: RotationWorld): Promise<string> {
+  const isIndexed = schema.tables.some(({ indexes }) => indexes.length > 0);
+  return digestOf(opened, opened.activeKeys(isIndexed));
 }
 
 async function digestOf({ environment }: OpenedKeyring, value: unknown): Promise<string> {

@@ -95,7 +95,7 @@ export async function rotationStatus(
   const job = decodeJob(await step(environment, 'job.read', () => records.readJob(id)));
   const isOfSchema = job !== undefined && job.scope === (await scopeOf(world));
   const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(id));
-  const keys = listKeys(keyring).filter(({ kind }) => kind === 'data');
+  const keys = listKeys(keyring);
   const isSweptNow = isOfSchema && job.aim === (await aimOf(world));
   const nowMs = environment.clock.wallMs();
   return {

@@ -1,13 +1,15 @@
 import { parseKeyTag } from '../key-tag.js';
 import {
   type Census,
+  type IndexCensus,
   type OpenedKeyring,
   type TableCensus,
   issueCensus,
   processesBehind,
 } from '../keyring/index.js';
-import type { RecordStore, TableCount } from '../ports/record-store.js';
+import type { RecordStore, TableCount, TokenCount } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
+import type { Table } from '../table.js';
 import { assertAdopts } from './definition.js';
 import { type SweepEnvironment, step } from './steps.js';
 
@@ -27,7 +29,7 @@ export async function countCells(
   const countedAt = new Date(environment.clock.wallMs());
   const layouts = schema.tables.map(({ layout }) => layout);
   const counts = await step(environment, 'census', () => records.census(layouts));
-  const tables = counts.map(tableCensus);
+  const tables = counts.map((count, i) => tableCensus(count, schema.tables[i] as Table));
   const adopting = tables.flatMap(({ unadopted }) => unadopted ?? []);
   return issueCensus({
     keyringId,
@@ -37,12 +39,18 @@ export async function countCells(
     tables,
     records: sum(tables.map((table) => table.records)),
     cells: addUp(tables.flatMap((table) => Object.entries(table.cells))),
+    tokens: addUp(
+      tables.flatMap(({ indexes = [] }) => indexes.flatMap(({ tokens }) => Object.entries(tokens))),
+    ),
     notCells: sum(tables.map((table) => table.notCells)),
     ...(adopting.length === 0 ? {} : { unadopted: sum(adopting) }),
   });
 }
 
-function tableCensus({ table, records, tags, notCells, unadopted }: TableCount): TableCensus {
+function tableCensus(
+  { table, records, tags, notCells, tokens, unadopted }: TableCount,
+  { layout }: Table,
+): TableCensus {
   const byKey = Object.entries(tags).map(([tag, cells]): [string, number] => {
     const parsed = parseKeyTag(tag);
     if (!parsed) throw new TypeError('A record store counted under something that is no key tag.');
@@ -53,8 +61,18 @@ function tableCensus({ table, records, tags, notCells, unadopted }: TableCount):
     records,
     cells: addUp(byKey),
     notCells,
+    ...(layout.tokens
+      ? { indexes: layout.tokens.map(({ index }, i) => indexCensus(index, tokens?.[i])) }
+      : {}),
     ...(unadopted === undefined ? {} : { unadopted }),
   });
+}
+
+/** A store that was asked for tokens and says nothing of them must not make a key look empty. */
+function indexCensus(index: string, count: TokenCount | undefined): IndexCensus {
+  if (!count) throw new TypeError('A record store has not counted the tokens of an index.');
+  const { missing, notTokens, prefixes } = count;
+  return Object.freeze({ index, tokens: addUp(Object.entries(prefixes)), notTokens, missing });
 }
 
 function addUp(entries: readonly (readonly [string, number])[]): Readonly<Record<string, number>> {

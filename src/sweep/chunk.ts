@@ -279,9 +279,10 @@ function isSwap(work: RecordWork): work is Piece['work'][number] {
 
 function countSwapped(work: Piece['work'], swapped: readonly boolean[]): Partial<SweepCounters> {
   const done = work.filter((_, i) => swapped[i]);
-  const cells = done.flatMap(({ swap }) => swap.cells);
+  const cells = done.flatMap(({ swap }) => swap.cells.filter((cell) => cell.new !== cell.old));
   return {
     rewritten: cells.length,
+    tokens: done.reduce((sum, { swap }) => sum + (swap.tokens?.length ?? 0), 0),
     adopted: done.reduce((sum, { adopted }) => sum + adopted, 0),
     rebound: done.reduce((sum, { rebound }) => sum + rebound, 0),
     bytes: cells.reduce((sum, cell) => sum + (cell.new?.length ?? 0), 0),

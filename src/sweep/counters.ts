@@ -4,6 +4,8 @@ export interface SweepCounters {
   readonly scanned: number;
   /** Cells sealed anew, adopted and rebound ones among them. */
   readonly rewritten: number;
+  /** Tokens of blind indexes made anew. */
+  readonly tokens: number;
   /** Cells sealed in place of plaintext. */
   readonly adopted: number;
   /** Cells that opened in their former place only, sealed in their own. */
@@ -23,6 +25,7 @@ export interface SweepCounters {
 export const NO_COUNTS: SweepCounters = Object.freeze({
   scanned: 0,
   rewritten: 0,
+  tokens: 0,
   adopted: 0,
   rebound: 0,
   current: 0,

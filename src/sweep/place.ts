@@ -36,4 +36,5 @@ const REFUSALS = [
   'missing-tenant',
   'value-too-long',
   'already-a-cell',
+  'not-indexable',
 ];

@@ -6,12 +6,13 @@ import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import { type MaybePromise, andThen } from '../maybe.js';
 import type { RefusedCell } from '../ports/job-store.js';
-import type { CellSwap, RecordSwap, StoredRecord } from '../ports/record-store.js';
+import type { CellSwap, RecordSwap, StoredRecord, TokenSwap } from '../ports/record-store.js';
 import { contextTenant } from '../record-id.js';
 import type { Table } from '../table.js';
 import { adopt } from './adopt.js';
 import { isRefusal, placeInRecord } from './place.js';
 import { CURRENT, type FoundCell, type Renewal, renewCell } from './renew.js';
+import { renewTokens } from './renew-tokens.js';
 
 /** What is to be done with one record. */
 export interface RecordWork {
@@ -53,9 +54,28 @@ export async function rewriteRecord(
       refused.push({ table: definition.name, key: record.key, column, code: error.code });
     }
   }
+  const found = await renewTokens(opened, definition, record, cells, refused);
+  refused.push(...found.refused);
   const { current, adopted, rebound } = counts;
-  const swap = cells.length > 0 ? { key: record.key, cells } : undefined;
+  const swap = swapOf(record, cells, found.tokens, definition);
   return { swap, refused, current, adopted, rebound };
+}
+
+/** With a new token goes every cell that it was made from, whether that changes or not. */
+function swapOf(
+  { cells, key }: StoredRecord,
+  changed: readonly CellSwap[],
+  tokens: readonly TokenSwap[],
+  { layout }: Table,
+): RecordSwap | undefined {
+  if (tokens.length === 0) return changed.length > 0 ? { key, cells: changed } : undefined;
+  const sources = new Set(tokens.flatMap(({ token }) => layout.tokens?.[token]?.cells ?? []));
+  for (const { cell } of changed) sources.delete(cell);
+  const kept = [...sources].map((cell): CellSwap => {
+    const stored = (cells[cell] ?? null) as CellSwap['old'];
+    return { cell, old: stored, new: stored };
+  });
+  return { key, cells: [...changed, ...kept], tokens };
 }
 
 async function renew(

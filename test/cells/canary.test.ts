@@ -341,7 +341,7 @@ function nested(secret: string): unknown {
 }
 
 function activeKeyId(): string {
-  return openedOf(keyring).activeDataKeys()[0] as string;
+  return openedOf(keyring).activeKeys(false)[0] as string;
 }
 
 function altered(): KeyringStore {

@@ -53,6 +53,7 @@ const nothing = (keyring: Keyring, cells: Record<string, number> = {}, behind: s
     tables: [],
     records: 0,
     cells,
+    tokens: {},
     notCells: 0,
   });
 

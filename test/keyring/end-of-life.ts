@@ -17,10 +17,20 @@ export function counted(
 ): Census {
   const { id: keyringId, revision } = keyring;
   const records = 5;
-  const tables = [{ table: 'people', records, cells: { ...cells }, notCells: 0 }];
+  const tables = [{ table: 'people', records, cells: { ...cells }, tokens: {}, notCells: 0 }];
   const countedAt = new Date(atMs);
   return issueCensus({
-    ...{ keyringId, revision, countedAt, behind: [], tables, records, cells: { ...cells }, notCells: 0 },
+    ...{
+      keyringId,
+      revision,
+      countedAt,
+      behind: [],
+      tables,
+      records,
+      cells: { ...cells },
+      tokens: {},
+      notCells: 0,
+    },
     ...more,
   });
 }

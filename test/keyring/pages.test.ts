@@ -370,6 +370,7 @@ class Side {
       tables: [],
       records: 0,
       cells: {},
+      tokens: {},
       notCells: 0,
       behind: [],
     };
@@ -910,6 +911,7 @@ describe('a cell under a key', () => {
       tables: [],
       records: 0,
       cells: {},
+      tokens: {},
       notCells: 0,
       behind: [],
     };

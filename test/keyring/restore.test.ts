@@ -53,6 +53,7 @@ function counting(keyring: Keyring, cells: Record<string, number>): Census {
     tables: [],
     records: 0,
     cells,
+    tokens: {},
     notCells: 0,
   });
 }

@@ -239,7 +239,7 @@ class Note implements Command {
     const { clock } = real.known.environment;
     const cells = full.kind === 'data' ? { [full.keyId]: 1 } : {};
     const countedAt = new Date(clock.wallMs());
-    const none = { tables: [], records: 0, notCells: 0, behind: [] };
+    const none = { tables: [], records: 0, tokens: {}, notCells: 0, behind: [] };
     const marked = await noteCensus(
       real.keyring,
       issueCensus({ keyringId, revision, countedAt, cells, ...none }),
