@@ -100,13 +100,14 @@ const CASES: readonly StoreCase[] = [
         { value, value_index: null, following: null }, // missing in the first: there is nothing to follow
         { value, value_index: null, following: tokenOf('new', 4) },
         { value: null, value_index: tokenOf('old', 5), following: null }, // missing
+        { value: null, value_index: 'not a token', following: null }, // missing
         { value: null, value_index: null, following: null },
       ];
       for (const [i, row] of rows.entries())
         await subject.insert(numbered, { series: 's', number: BigInt(i), ...row });
       await mustCount(subject, numbered, [
-        { prefixes: { [OLD_KEY]: 3 }, notTokens: 0, missing: 2 },
-        { prefixes: { [NEW_KEY]: 2 }, notTokens: 0, missing: 2 },
+        { prefixes: { [OLD_KEY]: 3 }, notTokens: 1, missing: 2 },
+        { prefixes: { [NEW_KEY]: 2 }, notTokens: 0, missing: 3 },
       ]);
     },
   },
