@@ -68,15 +68,15 @@ const ROUNDING = 1e-9;
 /** The classes of values, the most frequent value's first. Shares add up to 1. */
 export function classesOf(given: PossibleValues): readonly ValueClass[] {
   if (typeof given === 'string') return kind(given);
-  if (typeof given === 'number') return [{ count: countOf(given), share: 1 }];
+  if (typeof given === 'number') return [{ count: atLeastTwo(given), share: 1 }];
   if (Array.isArray(given)) return measured(given);
   if (typeof given === 'object' && given !== null && 'top' in given) return withTop(given);
   throw unknownValues();
 }
 
-/** How many there are, in bits: K of docs/format.md §7. */
-export function bitsOf(classes: readonly ValueClass[]): number {
-  return Math.log2(classes.reduce((sum, { count }) => sum + count, 0));
+/** How many values there are in all: 2^K of docs/format.md §7. */
+export function countOf(classes: readonly ValueClass[]): number {
+  return classes.reduce((sum, { count }) => sum + count, 0);
 }
 
 function kind(name: string): readonly ValueClass[] {
@@ -96,21 +96,21 @@ function measured(frequencies: readonly number[]): readonly ValueClass[] {
 }
 
 function withTop({ values, top }: { readonly values: number; readonly top: readonly number[] }) {
-  const others = countOf(values) - (Array.isArray(top) ? top.length : Number.NaN);
-  const left = 1 - top.reduce((sum, share) => sum + share, 0);
-  const areShares = top.every((share) => share > 0 && share <= 1);
+  const shares = Array.isArray(top) ? (top as readonly number[]) : [Number.NaN];
+  const others = atLeastTwo(values) - shares.length;
+  const left = 1 - shares.reduce((sum, share) => sum + share, 0);
   const fits = others === 0 ? Math.abs(left) < ROUNDING : others > 0 && left > ROUNDING;
-  if (!areShares || !fits) {
+  if (!fits || !shares.every((share) => share > 0)) {
     throw new DefinitionError(
       'top has the shares of the most frequent values: each over 0, together less than 1, and fewer of them than values (or 1, and as many).',
     );
   }
-  const classes = top.map((share) => ({ count: 1, share }));
+  const classes = shares.map((share) => ({ count: 1, share }));
   if (others > 0) classes.push({ count: others, share: left });
   return classes.sort((a, b) => b.share / b.count - a.share / a.count);
 }
 
-function countOf(values: number): number {
+function atLeastTwo(values: number): number {
   if (Number.isFinite(values) && values >= 2) return values;
   throw new DefinitionError('The number of possible values is 2 or more.');
 }

@@ -6,7 +6,7 @@ import {
   MIN_INDEX_BITS,
   UNIQUE_INDEX_BITS,
 } from '../limits.js';
-import { type PossibleValues, type ValueClass, bitsOf, classesOf } from './distribution.js';
+import { type PossibleValues, type ValueClass, classesOf, countOf } from './distribution.js';
 
 /** What {@link planIndex} wants to know. */
 export interface PlanOptions {
@@ -142,7 +142,7 @@ export function planIndex(options: PlanOptions): IndexPlan {
     safe,
     recommended,
     bits,
-    coincidences: coincidences(facts, bits),
+    coincidences: records / apart(facts, bits),
     safeRecords: unique ? undefined : safeRecords(facts, bits),
     lookup: lookupCost(facts, bits),
     observer,
@@ -156,13 +156,13 @@ interface PlanFacts {
   readonly records: number;
   readonly recordsNow: number;
   readonly classes: readonly ValueClass[];
-  /** K, in bits. */
-  readonly valueBits: number;
+  /** Possible values: 2^K. */
+  readonly count: number;
   readonly unique: boolean;
   /** Unique, and nobody can try the values: any width from 128 bits gives nothing away. */
   readonly isOpen: boolean;
-  /** The sum of min(L, K) of the other indexes. */
-  readonly otherBits: number;
+  /** What the other indexes of the table tell apart, all together. */
+  readonly apartByOthers: number;
 }
 
 function factsOf(options: PlanOptions): PlanFacts {
@@ -172,8 +172,7 @@ function factsOf(options: PlanOptions): PlanFacts {
   }
   if (bits !== undefined) assertBits(bits);
   const given = classesOf(values);
-  const valueBits = bitsOf(given);
-  const count = given.reduce((sum, one) => sum + one.count, 0);
+  const count = countOf(given);
   if (unique && count < records) {
     throw new DefinitionError(
       'A unique attribute has at least as many possible values as there are records.',
@@ -183,28 +182,32 @@ function factsOf(options: PlanOptions): PlanFacts {
     records,
     recordsNow,
     classes: unique ? [{ count, share: 1 }] : given,
-    valueBits,
+    count,
     unique,
-    isOpen: unique && valueBits >= HIGH_ENTROPY_BITS,
-    otherBits: others.reduce((sum, other) => sum + bitsGiven(other), 0),
+    isOpen: isOpen(count, unique),
+    apartByOthers: others.reduce((product, other) => product * apartBy(other), 1),
   };
 }
 
-/** min(L, K) of another index. One of unique values tells records apart, which their ids do already, and says nothing of what they share. */
-function bitsGiven({ bits, values, unique = false }: OtherIndex): number {
+/** Of another index. One of unique values tells records apart, which their ids do already, and says nothing of what they share. */
+function apartBy({ bits, values, unique = false }: OtherIndex): number {
   assertBits(bits);
-  const valueBits = bitsOf(classesOf(values));
-  return unique && valueBits >= HIGH_ENTROPY_BITS ? 0 : Math.min(bits, valueBits);
+  const count = countOf(classesOf(values));
+  return isOpen(count, unique) ? 1 : Math.min(2 ** bits, count);
 }
 
-// ── The rule (docs/format.md §7) ────────────────────────────────────────────────────────────────────────────────────
-
-/** C = R / 2^Σ min(L_i, K_i). */
-function coincidences({ records, valueBits, otherBits }: PlanFacts, bits: number): number {
-  return records / 2 ** (otherBits + Math.min(bits, valueBits));
+function isOpen(count: number, unique: boolean): boolean {
+  return unique && count >= 2 ** HIGH_ENTROPY_BITS;
 }
 
-/** 2 ≤ C < √R: as C falls with every bit, these widths follow one another. */
+// ── The rule (docs/format.md §7): 2 ≤ C < √R ────────────────────────────────────────────────────────────────────────
+
+/** 2^Σ min(L_i, K_i): what all indexes of the table tell apart. C is the records by this. */
+function apart({ count, apartByOthers }: PlanFacts, bits: number): number {
+  return apartByOthers * Math.min(2 ** bits, count);
+}
+
+/** As C falls with every bit, these widths follow one another. */
 function safeWidths(facts: PlanFacts): IndexPlan['safe'] {
   if (facts.isOpen) return { from: UNIQUE_INDEX_BITS, to: MAX_INDEX_BITS };
   if (facts.unique) return undefined;
@@ -214,17 +217,17 @@ function safeWidths(facts: PlanFacts): IndexPlan['safe'] {
 }
 
 function isTooWide(facts: PlanFacts, bits: number): boolean {
-  return coincidences(facts, bits) < 2;
+  return facts.records < 2 * apart(facts, bits);
 }
 
 function isTooNarrow(facts: PlanFacts, bits: number): boolean {
-  return coincidences(facts, bits) >= Math.sqrt(facts.records);
+  return facts.records >= apart(facts, bits) ** 2;
 }
 
-/** The rule the other way round, with B for the sum of all min(L_i, K_i): 2^(B+1) ≤ R < 2^(2B). */
-function safeRecords({ valueBits, otherBits }: PlanFacts, bits: number): IndexPlan['safeRecords'] {
-  const sum = otherBits + Math.min(bits, valueBits);
-  return sum > 1 ? { from: Math.ceil(2 ** (sum + 1)), to: Math.ceil(2 ** (2 * sum)) } : undefined;
+/** The rule the other way round. */
+function safeRecords(facts: PlanFacts, bits: number): IndexPlan['safeRecords'] {
+  const [from, to] = [2 * apart(facts, bits), apart(facts, bits) ** 2];
+  return from < to ? { from: Math.ceil(from), to: Math.ceil(to) } : undefined;
 }
 
 /**
@@ -232,7 +235,7 @@ function safeRecords({ valueBits, otherBits }: PlanFacts, bits: number): IndexPl
  * change nothing for the rule; fewer leave a doubt. Where it can, it is safe already for the records of now.
  */
 function middleOf({ from, to }: { from: number; to: number }, facts: PlanFacts): number {
-  const useful = Math.max(from, Math.min(to, Math.ceil(facts.valueBits)));
+  const useful = Math.max(from, Math.min(to, usefulBits(facts)));
   const now = { ...facts, records: facts.recordsNow };
   const widths = allWidths().filter((bits) => bits >= from && bits <= useful);
   const already = widths.filter((bits) => !isTooWide(now, bits));
@@ -242,7 +245,7 @@ function middleOf({ from, to }: { from: number; to: number }, facts: PlanFacts):
 
 /** Where no width is safe: the widest that leaves two coincidences and has no more bits than the values; 8 where none does. */
 function leastBad(facts: PlanFacts): number {
-  const widths = allWidths().filter((bits) => bits <= Math.ceil(facts.valueBits) && !isTooWide(facts, bits));
+  const widths = allWidths().filter((bits) => bits <= usefulBits(facts) && !isTooWide(facts, bits));
   return widths.at(-1) ?? MIN_INDEX_BITS;
 }
 
@@ -347,9 +350,9 @@ interface Judged extends Pick<IndexPlan, 'safe' | 'bits' | 'observer' | 'falseCo
 
 /** In the order of `MESSAGES`. */
 function warningCodes({ facts, safe, bits, observer, falseCollisions }: Judged): PlanWarningCode[] {
-  const { unique, isOpen, records, recordsNow, valueBits } = facts;
+  const { unique, isOpen, records, recordsNow, count } = facts;
   const isWide = !unique && isTooWide(facts, bits);
-  const alone = { ...facts, otherBits: 0 };
+  const alone = { ...facts, apartByOthers: 1 };
   const fewest = Math.min(records, recordsNow);
   const holds: Readonly<Record<PlanWarningCode, boolean>> = {
     'no-safe-width': !unique && safe === undefined,
@@ -357,7 +360,7 @@ function warningCodes({ facts, safe, bits, observer, falseCollisions }: Judged):
     'too-narrow': !unique && safe !== undefined && isTooNarrow(facts, bits),
     guessable: unique && !isOpen,
     'false-collisions': (falseCollisions?.probability ?? 0) > MAX_FALSE_COLLISION,
-    'low-entropy': valueBits < LOW_ENTROPY_BITS,
+    'low-entropy': count < 2 ** LOW_ENTROPY_BITS,
     skew: observer.skewShows,
     'several-indexes': isWide && !isTooWide(alone, bits),
     'table-too-small':
@@ -366,6 +369,11 @@ function warningCodes({ facts, safe, bits, observer, falseCollisions }: Judged):
       (bits === MIN_INDEX_BITS || !isTooWide(alone, bits)),
   };
   return (Object.keys(MESSAGES) as PlanWarningCode[]).filter((code) => holds[code]);
+}
+
+/** As many as give every value a token of its own. */
+function usefulBits({ count }: PlanFacts): number {
+  return Math.ceil(Math.log2(count));
 }
 
 function allWidths(): number[] {
