@@ -267,7 +267,7 @@ function observerView(facts: PlanFacts, bits: number): ObserverView {
     groups,
     recordsPerGroup: records / groups,
     largestGroup: topGroup(facts, bits),
-    skewShows: !unique && standsOut(facts, bits),
+    skewShows: standsOut(facts, bits),
   };
 }
 

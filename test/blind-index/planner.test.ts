@@ -372,6 +372,24 @@ describe('laws', () => {
     );
   });
 
+  it('the shares of the most frequent values may be less than others have', () => {
+    const plan = (values: PossibleValues) => planIndex({ records: 500, values, bits: 8 });
+    const one = plan({ values: 4, top: [0.1, 0.3] });
+    expect(one).toEqual(plan([0.3, 0.1, 0.3, 0.3]));
+    expect(one.guesser.bitsBefore).toBeCloseTo(-Math.log2(0.3), 12);
+  });
+
+  it('unique values are each there once, whatever their shares', () => {
+    for (const values of [1_000, { values: 1_000, top: [0.5] }]) {
+      const { lookup, observer, guesser } = planIndex({ records: 1_000, values, unique: true, bits: 12 });
+      const others = 999 / 4_096;
+      expect(lookup).toEqual({ matches: 1, others, candidates: 1 + others, atMost: 1 + others });
+      expect(observer.groups).toBeCloseTo(4_096 * (1 - (1 - 1 / 4_096) ** 1_000), 6);
+      expect([observer.largestGroup, observer.skewShows]).toEqual([1 + others, false]);
+      expect(guesser.bitsBefore).toBeCloseTo(Math.log2(1_000), 12);
+    }
+  });
+
   it('is finite and itself at the ends of what can be asked', () => {
     for (const values of [2, 2 ** 122, 1e300, ...KINDS]) {
       for (const records of [1, 2, Number.MAX_SAFE_INTEGER]) {
