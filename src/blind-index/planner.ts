@@ -89,11 +89,11 @@ export interface ObserverView {
   readonly skewShows: boolean;
 }
 
-/** How well a value can be guessed, in bits of min-entropy: with k bits the best guess is right once in 2^k times. Says nothing of values that are too many to be tried. */
+/** How well a value can be guessed, in bits of min-entropy: with k bits the best guess is right once in 2^k times. */
 export interface GuesserView {
   /** Without the token. */
   readonly bitsBefore: number;
-  /** With the token, on average: 0 where it names the value. */
+  /** With the token, on average: 0 where it names the value. All of them where there are 80 or more: nobody can try so many values. */
   readonly bitsLeft: number;
 }
 
@@ -135,7 +135,6 @@ export function planIndex(options: PlanOptions): IndexPlan {
   const recommended = safe && (facts.isOpen ? UNIQUE_INDEX_BITS : middleOf(safe, facts));
   const bits = options.bits ?? recommended ?? (unique ? UNIQUE_INDEX_BITS : leastBad(facts));
   const observer = observerView(facts, bits);
-  const guesser = { bitsBefore: -Math.log2(topShare(classes)), bitsLeft: bitsLeft(classes, bits) };
   const falseCollisions = unique ? birthday(records, bits) : undefined;
   const codes = warningCodes({ facts, safe, bits, observer, falseCollisions });
   return {
@@ -146,7 +145,7 @@ export function planIndex(options: PlanOptions): IndexPlan {
     safeRecords: unique ? undefined : safeRecords(facts, bits),
     lookup: lookupCost(facts, bits),
     observer,
-    guesser,
+    guesser: guesserView(classes, bits),
     falseCollisions,
     warnings: codes.map((code) => ({ code, message: MESSAGES[code] })),
   };
@@ -294,6 +293,11 @@ function standsOut({ classes, records }: PlanFacts, bits: number): boolean {
   const excess = records * top + mean - mean / there;
   const variance = records * top * rest + square - mean ** 2 + square / there - (mean / there) ** 2;
   return excess > STANDS_OUT * Math.sqrt(Math.max(0, variance));
+}
+
+function guesserView(classes: readonly ValueClass[], bits: number): GuesserView {
+  const bitsBefore = -Math.log2(topShare(classes));
+  return { bitsBefore, bitsLeft: bitsBefore < HIGH_ENTROPY_BITS ? bitsLeft(classes, bits) : bitsBefore };
 }
 
 /**

@@ -379,6 +379,13 @@ describe('laws', () => {
     expect(one.guesser.bitsBefore).toBeCloseTo(-Math.log2(0.3), 12);
   });
 
+  it('no token helps to guess what nobody can try, unless some of it is frequent', () => {
+    const guesser = (values: PossibleValues) => planIndex({ records: 9, values, bits: 128 }).guesser;
+    expect(guesser(2 ** 80)).toEqual({ bitsBefore: 80, bitsLeft: 80 });
+    expect(guesser(2 ** 79).bitsLeft).toBeCloseTo(0, 9);
+    expect(guesser({ values: 2 ** 90, top: [0.25] }).bitsLeft).toBeCloseTo(0, 9);
+  });
+
   it('unique values are each there once, whatever their shares', () => {
     for (const values of [1_000, { values: 1_000, top: [0.5] }]) {
       const { lookup, observer, guesser } = planIndex({ records: 1_000, values, unique: true, bits: 12 });
