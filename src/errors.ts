@@ -616,9 +616,11 @@ export class KeyStateError extends CellsealError {
 export class NoActiveKeyError extends CellsealError {
   override readonly code = 'no-active-key';
   /** @internal */
-  constructor(where: Where & { kind?: 'index' } = {}) {
+  constructor(where: Where & { kind?: 'index'; generation?: number } = {}) {
     super(
-      `The keyring has no active ${where.kind ?? 'data'} key here. Add one with addKey and make it active with activateKey.`,
+      where.generation === undefined
+        ? `The keyring has no active ${where.kind ?? 'data'} key here. Add one with addKey and make it active with activateKey.`
+        : "The keyring has fewer index keys that all tenants share than the generation of a unique index says, or its next one. Add one with addKey(keyring, { kind: 'index' }) before the definition that names it is used.",
       where,
     );
   }

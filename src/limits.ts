@@ -16,8 +16,12 @@ export const MAX_HKDF_INFO_BYTES = 1024;
 /** Bits of a blind index's token. */
 export const MIN_INDEX_BITS = 8;
 export const MAX_INDEX_BITS = 256;
-/** Of one that serves a UNIQUE constraint. */
-export const MIN_UNIQUE_INDEX_BITS = 128;
+/** What a UNIQUE constraint on tokens wants: two of 2^40 values collide with a probability of 2^-49. */
+export const UNIQUE_INDEX_BITS = 128;
+/** Possible values, as a power of two, that nobody can try one after the other. */
+export const HIGH_ENTROPY_BITS = 80;
+/** Fewer possible values than 2^20 can be tried by anyone who can have values encrypted, an account at a time. */
+export const LOW_ENTROPY_BITS = 20;
 /** The name of a transform of the application's own. */
 export const MAX_TRANSFORM_CHARACTERS = 64;
 /** Values of one look-up. */

@@ -1,5 +1,5 @@
 import { DefinitionError, type Where } from '../errors.js';
-import { MAX_INDEX_BITS, MIN_INDEX_BITS, MIN_UNIQUE_INDEX_BITS } from '../limits.js';
+import { MAX_INDEX_BITS, MIN_INDEX_BITS, UNIQUE_INDEX_BITS } from '../limits.js';
 import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 import { type OwnTransform, type Transform, transformOf } from './transforms.js';
 
@@ -22,7 +22,7 @@ export interface IndexOptions {
   readonly generation?: number;
   /** Of a unique index, while it changes its key: the property, and the column, of tokens under the key of the next generation. Default: it does not change. */
   readonly next?: string;
-  /** While not every record has its token yet: look-ups find the others, too, and decrypt them. Default: `false`. */
+  /** While not every record has its right token yet: look-ups find those that have none, too, and a rotation looks at every one. Default: `false`. */
   readonly filling?: boolean;
 }
 
@@ -68,7 +68,7 @@ export function blindIndex(
     throw new DefinitionError('An index says its bits: a whole number from 8 to 256.', where);
   if (typeof isUnique !== 'boolean' || typeof isFilling !== 'boolean')
     throw new DefinitionError('unique and filling of an index are true or false.', where);
-  if (isUnique && bits < MIN_UNIQUE_INDEX_BITS)
+  if (isUnique && bits < UNIQUE_INDEX_BITS)
     throw new DefinitionError(
       'A unique index has 128 bits or more: with fewer, two different values would share a token.',
       where,

@@ -146,11 +146,14 @@ export class OpenedKeyring {
   }
 
   async #generationAfterReload(generation: number, where: Where): Promise<DataKey> {
-    await this.#freshen(); // somebody else may have added it
-    const { held } = this.newest;
-    const entry = held.roster.indexKeys(undefined)[generation - 1];
-    if (!entry) throw new UnknownKeyError(where);
-    return this.#load(held, assertOpens(entry, undefined, where));
+    // Somebody else may have added it.
+    const found = await this.#reloads.find(`generation ${generation}`, async () => {
+      const { held } = this.newest;
+      const entry = held.roster.indexKeys(undefined)[generation - 1];
+      return entry && { held, entry };
+    });
+    if (!found) throw new NoActiveKeyError({ ...where, kind: 'index', generation });
+    return this.#load(found.held, assertOpens(found.entry, undefined, where));
   }
 
   /** The id of the key that {@link tokenKey} gives. */

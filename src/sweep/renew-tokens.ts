@@ -97,8 +97,10 @@ class TokenLook {
     if (prefix !== undefined && !isUnderKey && key !== 'active' && key === index.generation)
       return { refused: OTHER_GENERATION };
     if (cells.some((cell) => this.#cells[cell] === null)) return null;
-    const isRight = isUnderKey && (found as string).length === characters;
-    if (isRight && !this.#definition.rebinding && !cells.some((cell) => this.#isNew[cell]))
+    const isWhole = isUnderKey && (found as string).length === characters;
+    // While an index is filled, writers that know nothing of it may have changed a value beside its token.
+    const isTrusted = !index.isFilling && (key === 'active' || key === index.generation);
+    if (isWhole && isTrusted && !this.#definition.rebinding && !cells.some((cell) => this.#isNew[cell]))
       return found as string;
     const values: Record<string, unknown> = {};
     for (const attribute of index.attributes) values[attribute] = await this.#value(attribute, tenant);

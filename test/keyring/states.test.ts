@@ -93,8 +93,6 @@ const STARTS = {
 } as const satisfies Readonly<Record<string, readonly KeyState[]>>;
 type ActName = keyof typeof STARTS;
 
-/** Of these a census says nothing about index keys. */
-const COUNTED: readonly ActName[] = ['suspend', 'destroy', 'withdraw'];
 const REASON = 'customer left';
 
 const ACTS: Readonly<Record<ActName, (keyring: Keyring, keyId: string) => Promise<unknown>>> = {
@@ -131,8 +129,7 @@ function become(key: ModelKey, next: Partial<ModelKey>): boolean {
   return true;
 }
 
-function isTaken(act: ActName, { state, kind, scheduled }: ModelKey): boolean {
-  if (COUNTED.includes(act) && kind === 'index') return false;
+function isTaken(act: ActName, { state, scheduled }: ModelKey): boolean {
   if (act === 'destroy' && !scheduled) return false;
   return (STARTS[act] as readonly KeyState[]).includes(state);
 }
@@ -226,7 +223,7 @@ class Act implements Command {
   toString = (): string => `${this.#act}(${this.#place})`;
 }
 
-/** Marks what a census finds empty, but for one key that it finds a cell under. */
+/** Marks what a census finds empty, but for one key that it finds a cell, or a token, under. */
 class Note implements Command {
   readonly #place: number;
   constructor(place: number) {
@@ -239,7 +236,8 @@ class Note implements Command {
     const { clock } = real.known.environment;
     const cells = full.kind === 'data' ? { [full.keyId]: 1 } : {};
     const countedAt = new Date(clock.wallMs());
-    const none = { tables: [], records: 0, tokens: {}, notCells: 0, behind: [] };
+    const tokens = full.kind === 'index' ? { [full.keyId.slice(0, 8)]: 1 } : {};
+    const none = { tables: [], records: 0, tokens, notCells: 0, behind: [] };
     const marked = await noteCensus(
       real.keyring,
       issueCensus({ keyringId, revision, countedAt, cells, ...none }),
@@ -247,8 +245,8 @@ class Note implements Command {
     let isNew = false;
     for (const key of model.keys) {
       const isRetired = key.state === 'deactivated' || key.state === 'compromised';
-      const empty = key !== full && (key.empty || (key.kind === 'data' && isRetired));
-      if (key.kind !== 'data' || key.empty === empty) continue;
+      const empty = key !== full && (key.empty || isRetired);
+      if (key.empty === empty) continue;
       key.empty = empty;
       isNew = true;
     }
@@ -567,11 +565,16 @@ describe('suspendKey', () => {
     expect(error).toMatchObject({ state: 'active' });
   });
 
-  it('refuses an index key, because a census counts no tokens', async () => {
+  it('refuses an index key that tokens are under, whichever cells there are, and takes it without', async () => {
     await activateKey(keyring, await addKey(keyring, { kind: 'index' }));
     const index = listKeys(keyring).find(({ kind, state }) => kind === 'index' && state === 'deactivated');
-    const suspending = suspendKey(keyring, index?.keyId ?? '', await count(keyring), { withoutHold: true });
-    await expect(suspending).rejects.toBeInstanceOf(KeyStateError);
+    const old = index?.keyId ?? '';
+    const counted = await count(keyring);
+    const used = issueCensus({ ...counted, tokens: { [old.slice(0, 8)]: 3 } });
+    const suspending = suspendKey(keyring, old, used, { withoutHold: true });
+    await expect(suspending).rejects.toMatchObject({ code: 'key-in-use', cells: 3 });
+    await suspendKey(keyring, old, issueCensus({ ...counted, cells: { [old]: 3 } }), { withoutHold: true });
+    expect(stateOf(keyring, old)).toBe('suspended');
   });
 
   it('loses to a change that is made at the same moment', async () => {

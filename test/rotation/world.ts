@@ -116,7 +116,7 @@ export const sqlite = sqliteOver(DRIVERS[0] as Driver, 'sqliteRecords');
 export const PLACES: readonly Place[] = [memory, sqlite];
 
 export function caseTableOf(definition: Table): CaseTable {
-  const { key, tenant, cells } = definition.layout;
+  const { key, tenant, cells, tokens = [] } = definition.layout;
   const others = tenant && !key.some(({ column }) => column === tenant.column) ? [tenant] : [];
   const columns: CaseColumn[] = [
     ...key.map((part) => ({ ...part, isKey: true })),
@@ -127,6 +127,7 @@ export function caseTableOf(definition: Table): CaseTable {
     ...cells.flatMap(({ adopting }): CaseColumn[] =>
       typeof adopting === 'object' ? [{ ...adopting, type: 'text', isKey: false }] : [],
     ),
+    ...tokens.map(({ column, index }): CaseColumn => ({ name: index, column, type: 'text', isKey: false })),
   ];
   const former = (definition.layout.formerKey ?? []).filter(
     ({ column }) => !columns.some((known) => known.column === column),

@@ -36,7 +36,8 @@ export class Statements {
   }
 }
 
-function nameOf(sql: string): StatementName | undefined {
+function nameOf(said: string): StatementName | undefined {
+  const sql = said.replace(/^\/\*M! .* FOR \*\/ /, ''); // how MariaDB is told to wait briefly
   if (sql.startsWith('BEGIN')) return 'BEGIN';
   if (sql === 'COMMIT') return 'COMMIT';
   if (sql.includes('cellseal_quarantine')) return undefined;

@@ -376,6 +376,8 @@ class Torture {
       return undefined;
     }
     await this.#killAtRandom(child, 0);
+    this.#count(this.#other, `not reached in ${PATIENCE_MS / 1000} s, tried again: ${round.point}`);
+    if (process.env['CELLSEAL_KEEP'] === '1') console.error(`not reached: ${round.point}`);
     if (round.tries === 4) this.#faults.push(`${round.point} was never reached`);
     return round.tries === 4 ? undefined : { ...round, tries: round.tries + 1 };
   }
