@@ -1,7 +1,7 @@
 /** What the servers plan to do for our statements, on tables of 20,000 records with fresh statistics. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytes, integer, table, text, uuid } from '../../src/index.js';
-import type { Page, RecordStore } from '../../src/rotation/index.js';
+import type { Page, RecordStore, RecordSwap } from '../../src/rotation/index.js';
 import type { SqlExecutor, SqlQueries, SqlRow, SqlValue } from '../../src/store/sql/executor.js';
 import { DATABASES, type Database } from './databases.js';
 import type { Server } from './postgres-subject.js';
@@ -9,7 +9,7 @@ import type { Server } from './postgres-subject.js';
 const RECORDS = 20_000;
 const PAGE = 100;
 
-const encrypt = { value: text(), other: text() };
+const encrypt = { value: text({ index: { bits: 64 } }), other: text() };
 /** As a UUID, a digest in hexadecimal. */
 const MARIADB_UUID = [1, 9, 13, 17, 21]
   .map((from, i) => `SUBSTR(MD5(seq), ${from}, ${[8, 4, 4, 4, 12][i]})`)
@@ -167,9 +167,12 @@ describe.each(DATABASES.filter(({ name }) => / over (pg|mysql2)$/.test(name)))('
       const names = layout.key.map(({ column }) => column).join(', ');
       const source = { PostgreSQL: `generate_series(1, ${RECORDS}) i`, MariaDB: `seq_1_to_${RECORDS}` };
       const cell = { PostgreSQL: 'text', MariaDB: 'LONGTEXT' }[database.kind];
+      const number = { PostgreSQL: 'i::text', MariaDB: 'seq' }[database.kind];
+      const token = `CONCAT('aaaa2222.', SUBSTR(MD5(${number}), 1, 16))`;
       const sql = [
-        `CREATE TABLE records (${columns}, value ${cell}, other ${cell}, PRIMARY KEY (${names}))`,
-        `INSERT INTO records SELECT ${ids}, REPEAT('x', 90), REPEAT('x', 90) FROM ${source[database.kind]}`,
+        `CREATE TABLE records (${columns}, value ${cell}, other ${cell}, value_index VARCHAR(25), PRIMARY KEY (${names}))`,
+        'CREATE INDEX by_value ON records (value_index)',
+        `INSERT INTO records SELECT ${ids}, REPEAT('x', 90), REPEAT('x', 90), ${token} FROM ${source[database.kind]}`,
         ...ANALYZE[database.kind],
       ];
       for (const statement of sql) await executor.query(statement, []);
@@ -224,12 +227,20 @@ describe.each(DATABASES.filter(({ name }) => / over (pg|mysql2)$/.test(name)))('
       if (access.isSorted) expect(access.records).toBeLessThanOrEqual(4 * PAGE);
     });
 
-    it('records are read again, locked, changed and looked at by their whole keys', async () => {
+    it.each([
+      { what: 'cells', cell: (old: string) => `y${old.slice(1)}`, token: undefined },
+      { what: 'cells and tokens', cell: (old: string) => `z${old.slice(1)}`, token: 'bbbb' },
+      { what: 'tokens beside cells that stay', cell: (old: string) => old, token: 'cccc' },
+    ])('records are read again, locked, changed and looked at by their whole keys: $what', async (made) => {
       const keys = second.records.map((record) => record.key);
-      const swaps = second.records.map(({ key: name, cells }) => ({
-        key: name,
-        cells: [{ cell: 0, old: cells[0] as string, new: 'y'.repeat(90) }],
-      }));
+      const swaps = (await store.reread(layout, keys)).map(({ key: name, cells, tokens }): RecordSwap => {
+        const [value, token] = [cells[0] as string, tokens?.[0] as string];
+        return {
+          key: name,
+          cells: [{ cell: 0, old: value, new: made.cell(value) }],
+          ...(made.token ? { tokens: [{ token: 0, old: token, new: made.token + token.slice(4) }] } : {}),
+        };
+      });
       const accesses = await accessesOf(async () => {
         await store.reread(layout, keys);
         const outcome = await store.commit(layout, { id: 'job', swaps, quarantine: [] });
