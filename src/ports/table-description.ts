@@ -33,7 +33,7 @@ export interface UniqueKey {
 
 /** Why a table, or a column of a layout, cannot be used: in constant words of the store. */
 export interface UnfitPlace {
-  /** The attribute, or the part of the record's id, by its name in the definition; `undefined`: the table as a whole. */
+  /** The attribute, the index, or the part of the record's id, by its name in the definition; `undefined`: the table as a whole. */
   readonly column?: string;
   /** What is wrong, and what to do. */
   readonly rule: string;

@@ -91,7 +91,7 @@ export function memoryRecords(): MemoryRecords {
     return (
       row !== undefined &&
       cells.every((swap) => isUnchanged(layout, row, swap)) &&
-      tokens.every(({ token, old }) => tokenOf(tokenColumn(layout, token), row) === old)
+      tokens.every(({ token, old }) => (row[tokenColumn(layout, token).index] ?? null) === old)
     );
   };
 
@@ -271,8 +271,10 @@ function storedRecord(layout: TableLayout, key: RecordKey, row: MemoryRow): Stor
   };
 }
 
-function tokenOf({ index }: TokenColumn, row: MemoryRow): unknown {
-  return row[index] ?? null;
+/** In place of what is no text, a text that is no token. */
+function tokenOf({ index }: TokenColumn, row: MemoryRow): string | null {
+  const value = row[index] ?? null;
+  return value === null || typeof value === 'string' ? value : '';
 }
 
 function tokenColumn(layout: TableLayout, token: number): TokenColumn {

@@ -1,8 +1,8 @@
 import { DefinitionError, SchemaMismatchError } from '../errors.js';
 import { parseKeyTag } from '../key-tag.js';
 import { type Keyring, listMissingKeys } from '../keyring/index.js';
-import { DEFAULT_LOOK_RECORDS } from '../limits.js';
-import type { RecordStore } from '../ports/record-store.js';
+import { DEFAULT_CHUNK_BYTES, DEFAULT_LOOK_RECORDS } from '../limits.js';
+import type { RecordStore, TableLayout, TokenColumn } from '../ports/record-store.js';
 import type {
   ColumnPlace,
   FoundCells,
@@ -12,6 +12,7 @@ import type {
 import type { Schema } from '../schema.js';
 import { sensitivityOf } from '../sensitive-names.js';
 import type { Table } from '../table.js';
+import { tokenPrefixOf } from '../token-form.js';
 import { cellLength, framedBytesIn, leastFramedBytes, mostFramedBytes, valueBytes } from './column-width.js';
 import { columnOf, coverageFaults } from './coverage.js';
 import { type FindingPlace, type SchemaFinding, finding, spellFinding } from './schema-findings.js';
@@ -137,6 +138,21 @@ class Check {
         if (!faults.some((one) => one.column === attribute))
           this.#width(table, described, attribute, column, description.truncates);
       }
+      this.#unique(table, described);
+    }
+  }
+
+  /** Of unique indexes. The column that takes the place of one is made unique when it is filled. */
+  #unique({ layout, name }: Table, described: TableDescription): void {
+    for (const { column, follows, index, isUnique } of layout.tokens ?? []) {
+      if (!isUnique || !columnOf(described, column)) continue;
+      const fitting = [column, layout.tenant?.column];
+      const isHeld = described.keys.some(
+        ({ columns }) => columns.includes(column) && columns.every((part) => fitting.includes(part)),
+      );
+      const place = { path: described.path, physical: column, table: name, column: index };
+      if (!isHeld && follows === undefined) this.#fault('index-not-unique', place);
+      else if (!isHeld) this.warn('next-not-unique', place);
     }
   }
 
@@ -204,6 +220,7 @@ class Check {
       }));
     });
     const found = await this.#find(places);
+    for (const table of this.#sound) await this.#tokens(table, description);
     return places.map(({ attribute, column, form, path, table }, i): Seen => {
       const place = { path, physical: column, table: table.name, column: attribute };
       const { notCells, tags } = found[i] as FoundCells;
@@ -220,10 +237,11 @@ class Check {
   async #count(): Promise<Seen[]> {
     const layouts = this.#sound.map(({ layout }) => layout);
     const counts = layouts.length === 0 ? [] : await this.#options.records.census(layouts);
-    return counts.map(({ notCells, tags }, i): Seen => {
+    return counts.map(({ notCells, tags, tokens = [] }, i): Seen => {
       const { layout, name } = this.#sound[i] as Table;
       const place = { path: layout.from, table: name };
       this.#notCells(place, notCells);
+      for (const [token, { notTokens }] of tokens.entries()) this.#notTokens(place, layout, token, notTokens);
       return { place, byKey: byKeyId(tags), stray: undefined };
     });
   }
@@ -235,6 +253,26 @@ class Check {
     const isAdopting = ofPlace.some(({ adopting }) => adopting === 'in-place');
     if (isAdopting) this.warn('not-cells', place, { values });
     else this.#fault('not-cells', place, { values });
+  }
+
+  /** The beginning of a table shows what its columns of tokens are for. */
+  async #tokens({ layout, name }: Table, description: StoreDescription): Promise<void> {
+    const { records } = this.#options;
+    if (!layout.tokens || records.abilities.tokens !== true) return;
+    const request = { after: undefined, maxRecords: DEFAULT_LOOK_RECORDS / 2, maxBytes: DEFAULT_CHUNK_BYTES };
+    const page = await records.page(layout, request);
+    const table = this.#schema.tables.findIndex((one) => one.layout === layout);
+    const place = { path: (description.tables[table] as TableDescription).path, table: name };
+    for (const token of layout.tokens.keys()) {
+      const values = page.records.map(({ tokens = [] }) => tokens[token] ?? null);
+      const strays = values.filter((value) => value !== null && tokenPrefixOf(value) === undefined);
+      this.#notTokens(place, layout, token, strays.length);
+    }
+  }
+
+  #notTokens(place: FindingPlace, { tokens = [] }: TableLayout, token: number, values: number): void {
+    const { column, index } = tokens[token] as TokenColumn;
+    if (values > 0) this.#fault('not-tokens', { ...place, physical: column, column: index }, { values });
   }
 
   async #strays(description: StoreDescription): Promise<Seen[]> {
@@ -313,8 +351,15 @@ class Check {
 
 /** A table whose records can be counted: what is wrong with it does not keep anybody from reading. */
 function canBeCounted({ code }: SchemaFinding): boolean {
-  return code === 'key-not-unique' || code === 'key-nullable' || code === 'column-rewritten';
+  return COUNTABLE.includes(code);
 }
+
+const COUNTABLE: readonly SchemaFinding['code'][] = [
+  'key-not-unique',
+  'key-nullable',
+  'column-rewritten',
+  'index-too-narrow',
+];
 
 interface Uncovered {
   readonly table: TableDescription;
@@ -323,7 +368,7 @@ interface Uncovered {
   readonly owner: Table | undefined;
 }
 
-/** Every column that no definition encrypts, of all tables; two definitions may share one. */
+/** Every column that no definition encrypts or keeps tokens in, of all tables; two definitions may share one. */
 function uncovered({ tables }: Schema, description: StoreDescription): readonly Uncovered[] {
   const byPath = new Map<string, { described: TableDescription; owner: Table; covered: Set<string> }>();
   for (const [i, owner] of tables.entries()) {
@@ -336,6 +381,7 @@ function uncovered({ tables }: Schema, description: StoreDescription): readonly 
       // Plaintext that the definition knows of, and that is on its way to become cells.
       if (typeof adopting === 'object') entry.covered.add(adopting.column);
     }
+    for (const { column } of owner.layout.tokens ?? []) entry.covered.add(column);
     byPath.set(key, entry);
   }
   return [

@@ -1,5 +1,5 @@
 import { SchemaMismatchError } from '../errors.js';
-import type { RecordStore, TableLayout } from '../ports/record-store.js';
+import type { RecordStore, TableLayout, TokenColumn } from '../ports/record-store.js';
 import type { ColumnDescription, StoreDescription, TableDescription } from '../ports/table-description.js';
 import type { Schema } from '../schema.js';
 import type { Table } from '../table.js';
@@ -41,7 +41,7 @@ export function coverageFaults(
         { rule },
       );
     }),
-    ...layout.cells.flatMap(({ attribute, column }) =>
+    ...writtenColumns(layout).flatMap(({ column, name: attribute }) =>
       columnOf(described, column)?.isRewritten
         ? [finding('column-rewritten', { path, physical: column, table: name, column: attribute })]
         : [],
@@ -51,8 +51,22 @@ export function coverageFaults(
         ? [finding('column-unreadable', { path, physical: column, table: name, column: attribute })]
         : [],
     ),
+    ...(layout.tokens ?? []).flatMap((token) => widthFault(layout, described, token)),
     ...keyFaults(layout, described),
   ];
+}
+
+/** Tokens of an index have one length, so that a column holds all of them or none. */
+function widthFault(
+  { name }: TableLayout,
+  described: TableDescription,
+  { characters: needs, column, index }: TokenColumn,
+): SchemaFinding[] {
+  const { maxBytes, maxCharacters } = columnOf(described, column) ?? {};
+  const room = Math.min(maxCharacters ?? Number.POSITIVE_INFINITY, maxBytes ?? Number.POSITIVE_INFINITY);
+  if (room >= needs) return [];
+  const place = { path: described.path, physical: column, table: name, column: index };
+  return [finding('index-too-narrow', place, { room, needs })];
 }
 
 /** Of a part of the key alone unique, the whole is. */
@@ -64,11 +78,25 @@ function keyFaults(layout: TableLayout, { keys, path }: TableDescription): Schem
   return [finding(code, { path, table: layout.name }, { key: columns.join(', ') })];
 }
 
-function wantedColumns({ cells, formerKey, key, tenant }: TableLayout): { name: string; column: string }[] {
+/** A column, and what the definition calls it. */
+interface NamedColumn {
+  readonly name: string;
+  readonly column: string;
+}
+
+/** Where a sweep writes. */
+function writtenColumns({ cells, tokens = [] }: TableLayout): NamedColumn[] {
+  return [
+    ...cells.map(({ attribute, column }) => ({ name: attribute, column })),
+    ...tokens.map(({ index, column }) => ({ name: index, column })),
+  ];
+}
+
+function wantedColumns(layout: TableLayout): NamedColumn[] {
+  const { cells, formerKey = [], key, tenant } = layout;
   const tenantPart = tenant && !key.some(({ column }) => column === tenant.column) ? [tenant] : [];
   const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
-  const attributes = cells.map(({ attribute, column }) => ({ name: attribute, column }));
-  return [...key, ...(formerKey ?? []), ...tenantPart, ...attributes, ...sources];
+  return [...key, ...formerKey, ...tenantPart, ...writtenColumns(layout), ...sources];
 }
 
 /** A column by its name in the database. */

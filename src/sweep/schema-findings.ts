@@ -17,6 +17,12 @@ const MESSAGES = {
     'This connection cuts off what is too long instead of refusing it, and not every value of this attribute fits into the column. Set a strict SQL mode (STRICT_TRANS_TABLES), or widen the column to `needsForAll`, or lower maxBytes in the definition to `fitsFramedBytes`.',
   'column-narrow':
     'Values of more than `fitsBytes` bytes do not fit into this column: the database refuses them. If there are such values, widen it to `needsForAll`; if not, set maxBytes in the definition to `fitsFramedBytes`, so that encryption refuses them first.',
+  'index-too-narrow':
+    'The column is too narrow for the tokens of this index, which all have one length. Make it `needs` characters wide.',
+  'index-not-unique':
+    'The index is called unique in its definition, and nothing makes it so: no primary key and no unique index over its column, alone or with the tenant’s, but for partial ones. Add a unique index, or take `unique` out of the definition.',
+  'next-not-unique':
+    'Nothing makes the column unique that takes the place of a unique index. Once it is filled (rotate), and before the definition names it as the index’s column, add a unique index.',
   'key-not-unique':
     'Nothing makes the record id unique: no primary key, and no unique index over its columns. Records with one id would share cells, and pages would pass some over. Make it the primary key, or add a unique index.',
   'key-nullable':
@@ -33,6 +39,8 @@ const MESSAGES = {
     'There are cells under a key that was destroyed: they cannot be read again. If that is meant (a tenant was shredded), remove them in time.',
   'not-cells':
     'An encrypted attribute holds values that are no cells: plaintext, perhaps. Find what writes past cellseal, and encrypt them.',
+  'not-tokens':
+    'The column of an index holds values that are no tokens: another column’s data, perhaps, or plaintext. They are never overwritten, and no look-up finds their records. Correct `column` in the definition of the index, or set these values to null, and rotate.',
   'unencrypted-sensitive':
     'The name says that the column holds something sensitive, and it is not encrypted. Encrypt it, or list it in `allow` if the name misleads.',
   'unused-allowance':
@@ -54,7 +62,7 @@ export interface SchemaFinding {
   readonly place: string;
   /** The table's name in its definition, where one names it. */
   readonly table: string | undefined;
-  /** The attribute's name in the definition, or the database's name of a column that no definition names. */
+  /** The attribute's or index's name in the definition, or the database's name of a column that no definition names. */
   readonly column: string | undefined;
   /** Numbers and words that belong to it: what fits, how many cells, which key. */
   readonly facts: Readonly<Record<string, string | number>>;

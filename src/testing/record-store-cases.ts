@@ -9,6 +9,8 @@ import { PAGE_CASES } from './record-store/pages.js';
 import { PLAINTEXT_CASES } from './record-store/plaintexts.js';
 import type { OpenRecordStore, RecordStoreCasesOptions } from './record-store/subject.js';
 import { NOT_THE_SAME_BYTES, SWAP_CASES, casesOfOtherBytes } from './record-store/swaps.js';
+import { TOKEN_COUNT_CASES } from './record-store/token-counts.js';
+import { TOKEN_CASES } from './record-store/tokens.js';
 
 /**
  * The cases that every record store passes. They need no particular test runner:
@@ -36,16 +38,15 @@ export function recordStoreCases(
     ...COUNT_CASES,
     ...casesOfDescriptions(members, schemaName !== undefined),
     ...PLAINTEXT_CASES,
+    ...TOKEN_CASES,
+    ...TOKEN_COUNT_CASES,
   ];
-  return cases.map(({ name, tables, test }) => ({
+  return cases.map(({ name, tables, test, wants }) => ({
     name,
     async run() {
       const subject = await open(tables);
       try {
-        // A store that does not say so never meets such a table: a rotation refuses it.
-        const isAsked =
-          subject.store.abilities.adopting === true || !PLAINTEXT_CASES.some((one) => one.test === test);
-        if (isAsked) await test(subject, ...tables);
+        if (wants === undefined || subject.store.abilities[wants] === true) await test(subject, ...tables);
       } finally {
         await subject.close();
       }

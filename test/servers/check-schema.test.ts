@@ -3,6 +3,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Keyring,
   type Table,
+  boolean,
   bytes,
   createKeyring,
   encryptRecord,
@@ -26,6 +27,18 @@ const people = table('people', {
   encrypt: { mail: text({ column: 'mail_enc' }), photo: bytes({ form: 'binary' }) },
 });
 const everything = schema([people]);
+const members = table('members', {
+  record: integer('id'),
+  encrypt: { name: boolean({ index: { bits: 128, unique: true } }) },
+});
+/** What is told of a token's column that is declared so. */
+const TOKEN_COLUMNS = [
+  ['VARCHAR(41) UNIQUE', []],
+  ['TEXT', ['index-not-unique']],
+  ['VARCHAR(40) UNIQUE', ['index-too-narrow']],
+  ['VARCHAR(40)', ['index-too-narrow', 'index-not-unique']],
+  ['INTEGER UNIQUE', ['column-kind']],
+] as const;
 
 const postgres = openPostgres();
 const mariadb = await openMariadb();
@@ -239,6 +252,32 @@ describe('PostgreSQL', () => {
     await run('DROP ROLE cellseal_check_reader');
   });
 
+  it('finds what is wrong with columns of tokens', async () => {
+    const columns = [
+      ...TOKEN_COLUMNS,
+      ['char(41) UNIQUE', ['column-kind']],
+      ['bytea UNIQUE', ['column-kind']],
+      ['text UNIQUE GENERATED ALWAYS AS (lower(note)) STORED', ['column-rewritten']],
+      ['text COLLATE "C" UNIQUE', []],
+    ] as const;
+    for (const [type, codes] of columns) {
+      await run('DROP TABLE IF EXISTS members');
+      await run(`CREATE TABLE members (id integer PRIMARY KEY, note text, name text, name_index ${type})`);
+      const faults = codes.map((code) => `${code} ${SCHEMA}.members.name_index`);
+      expect([type, (await check([members])).faults]).toEqual([type, faults]);
+    }
+    await run('DROP INDEX IF EXISTS k');
+    await run('ALTER TABLE members DROP name_index, ADD name_index text');
+    await run('CREATE UNIQUE INDEX k ON members (name_index) WHERE note IS NULL');
+    expect((await check([members])).faults).toEqual([`index-not-unique ${SCHEMA}.members.name_index`]);
+    await run("INSERT INTO members VALUES (1, NULL, NULL, 'no token')");
+    await run('CREATE UNIQUE INDEX l ON members (name_index)');
+    for (const thorough of [false, true])
+      expect((await check([members], { thorough })).faults).toEqual([
+        `not-tokens ${thorough ? '' : `${SCHEMA}.`}members.name_index`,
+      ]);
+  });
+
   it('finds plaintext and unknown keys', async () => {
     await run(TABLE);
     await seal();
@@ -404,6 +443,30 @@ describe('MariaDB', () => {
         `unencrypted-sensitive ${DATABASE}_crm.Old one.ssn`,
       ],
     });
+  });
+
+  it('finds what is wrong with columns of tokens', async () => {
+    const columns = [
+      ...TOKEN_COLUMNS,
+      ['VARCHAR(41) CHARACTER SET ascii UNIQUE', []],
+      ['VARCHAR(41) CHARACTER SET utf16 UNIQUE', ['column-kind']],
+      ['VARBINARY(41) UNIQUE', ['column-kind']],
+      ["ENUM ('a') UNIQUE", ['column-kind']],
+      ['VARCHAR(50) AS (LOWER(note)) STORED UNIQUE', ['column-rewritten']],
+    ] as const;
+    for (const [type, codes] of columns) {
+      await run('DROP TABLE IF EXISTS members');
+      await run(`CREATE TABLE members (id INT PRIMARY KEY, note TEXT, name TEXT, name_index ${type})`);
+      const faults = codes.map((code) => `${code} ${DATABASE}.members.name_index`);
+      expect([type, (await check([members])).faults]).toEqual([type, faults]);
+    }
+    await run('DROP TABLE members');
+    await run('CREATE TABLE members (id INT PRIMARY KEY, name TEXT, name_index VARCHAR(99) UNIQUE)');
+    await run("INSERT INTO members VALUES (1, NULL, 'no token')");
+    for (const thorough of [false, true])
+      expect((await check([members], { thorough })).faults).toEqual([
+        `not-tokens ${thorough ? '' : `${DATABASE}.`}members.name_index`,
+      ]);
   });
 
   it('finds plaintext and unknown keys', async () => {

@@ -47,12 +47,11 @@ export const DECLARATIONS: readonly Declaration[] = [
   },
   {
     name: 'columns of type UUID, and text in a collation without accents',
-    type: ({ type, isKey }) => {
+    type: ({ type, isKey, maxCharacters }) => {
       if (type === 'uuid') return 'UUID';
       if (isKey) return KEY_TYPES[type];
-      return type === 'text'
-        ? 'LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_nopad_ci'
-        : TYPES[type];
+      const text = maxCharacters === undefined ? TYPES.text : `VARCHAR(${maxCharacters})`;
+      return type === 'text' ? `${text} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_nopad_ci` : TYPES[type];
     },
   },
 ];

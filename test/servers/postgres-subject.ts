@@ -41,7 +41,11 @@ export interface Declaration {
 const TYPES = { uuid: 'uuid', text: 'text', integer: 'bigint', bytes: 'bytea' } as const;
 
 export const DECLARATIONS: readonly Declaration[] = [
-  { name: 'plain columns', type: ({ type }) => TYPES[type] },
+  {
+    name: 'plain columns',
+    type: ({ type, maxCharacters }) =>
+      maxCharacters === undefined ? TYPES[type] : `varchar(${maxCharacters})`,
+  },
   {
     name: 'columns whose collation calls other letters the same',
     type: ({ type, isKey }) =>

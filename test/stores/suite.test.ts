@@ -3,6 +3,7 @@ import { memoryRecords } from '../../src/store/memory.js';
 import { recordStoreCases } from '../../src/testing/conformance.js';
 import { FAULTS, type Fault } from './faults.js';
 import { memorySubject } from './subjects.js';
+import { TOKEN_FAULTS } from './token-faults.js';
 
 const MEMBERS = { members: ['describe', 'findCells'] } as const;
 
@@ -20,9 +21,12 @@ async function failing({ plant }: Pick<Fault, 'plant'>, part = ''): Promise<stri
 }
 
 describe('the suite for record stores', () => {
-  it.each(FAULTS.map((fault) => [fault.name, fault] as const))('finds a store that %s', async (_, fault) => {
-    expect(await failing(fault, fault.caughtBy)).not.toEqual([]);
-  });
+  it.each([...FAULTS, ...TOKEN_FAULTS].map((fault) => [fault.name, fault] as const))(
+    'finds a store that %s',
+    async (_, fault) => {
+      expect(await failing(fault, fault.caughtBy)).not.toEqual([]);
+    },
+  );
 
   it('finds nothing in a store that is sound', async () => {
     expect(await failing({ plant: () => ({}) })).toEqual([]);

@@ -45,7 +45,8 @@ const OWN_TYPES: Readonly<Record<OwnColumn['type'], string>> = {
 const ASCII_CHARSETS = ['ascii', 'latin1', 'utf8', 'utf8mb3', 'utf8mb4'];
 /** Each server reads one of the comments: MariaDB 10 does not know the name that MySQL 8 has. */
 const SEES_UNCOMMITTED = "/*M! @@tx_isolation *//*!80000 @@transaction_isolation */ = 'READ-UNCOMMITTED'";
-const TOKEN = '^[a-z2-7]{8}[.]([0-9a-f]{2}){1,32}$';
+// `$` would let a line break follow: here nothing may, neither a dot nor anything else.
+const TOKEN = '^[a-z2-7]{8}[.]([0-9a-f]{2}){1,32}(?![.]|[^.])';
 const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 
 /** MariaDB 10.6 and MySQL 8.0, and later: JSON_TABLE, window functions and SKIP LOCKED. */
@@ -149,7 +150,7 @@ export const MYSQL: Dialect = {
       ? `CASE WHEN LENGTH(${sql}) >= ${SHORTEST_CELL_CHARACTERS} AND CAST(LEFT(${sql}, ${KEY_TAG_CHARACTERS}) AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin REGEXP '${TEXT_CELL}' THEN LEFT(${sql}, ${KEY_TAG_CHARACTERS}) COLLATE ${cell.declared.charset}_bin END`
       : `CASE WHEN LENGTH(${sql}) >= ${SHORTEST_CELL_BYTES} AND LEFT(${sql}, 2) IN (X'0100', X'0101') THEN LOWER(HEX(LEFT(${sql}, ${KEY_TAG_BYTES}))) END`,
   selectTokenPrefix: (sql, { declared }) =>
-    `CASE WHEN LENGTH(${sql}) BETWEEN ${SHORTEST_TOKEN_CHARACTERS} AND ${LONGEST_TOKEN_CHARACTERS} AND LENGTH(${sql}) % 2 = 1 AND CAST(${sql} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin REGEXP '${TOKEN}' THEN LEFT(${sql}, ${TOKEN_PREFIX_CHARACTERS}) COLLATE ${declared.charset}_bin END`,
+    `CASE WHEN LENGTH(${sql}) BETWEEN ${SHORTEST_TOKEN_CHARACTERS} AND ${LONGEST_TOKEN_CHARACTERS} AND CAST(${sql} AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin REGEXP '${TOKEN}' THEN LEFT(${sql}, ${TOKEN_PREFIX_CHARACTERS}) COLLATE ${declared.charset}_bin END`,
 
   selectPlaintext(sql, declared) {
     if (isBinary(declared)) {

@@ -445,6 +445,7 @@ async function swapGroup(
       ...Object.fromEntries(columns.map((swap, c) => [`n${c}`, textOf(swap.new)])),
     }));
   const written = columns.flatMap((swap, c) => (isKept(swap) ? [] : [[swap, c] as const]));
+  if (written.length === 0) return [...free];
   const set = written.map(
     ([{ column }, c]) => [dialect.quote(column.column.column), dialect.cellValue(`v.n${c}`, column)] as const,
   );

@@ -60,8 +60,14 @@ export function countTable(client: SqliteClient, layout: TableLayout): TableCoun
 /** Only what has the shape of a token is grouped by its beginning. */
 function countTokens(client: SqliteClient, layout: TableLayout, token: TokenColumn): TokenCount {
   const name = columnOf(token.column);
-  const rest = `substr(${name}, ${TOKEN_PREFIX_CHARACTERS + 2})`;
-  const isToken = `typeof(${name}) = 'text' AND octet_length(${name}) BETWEEN ${SHORTEST_TOKEN_CHARACTERS} AND ${LONGEST_TOKEN_CHARACTERS} AND length(${name}) % 2 = 1 AND ${name} GLOB '${'[a-z2-7]'.repeat(TOKEN_PREFIX_CHARACTERS)}.*' AND ${rest} NOT GLOB '*[^0-9a-f]*'`;
+  const isToken = [
+    `typeof(${name}) = 'text'`,
+    `instr(${name}, char(0)) = 0`, // behind which the others do not look
+    `length(${name}) BETWEEN ${SHORTEST_TOKEN_CHARACTERS} AND ${LONGEST_TOKEN_CHARACTERS}`,
+    `length(${name}) % 2 = 1`,
+    `${name} GLOB '${'[a-z2-7]'.repeat(TOKEN_PREFIX_CHARACTERS)}.*'`,
+    `substr(${name}, ${TOKEN_PREFIX_CHARACTERS + 2}) NOT GLOB '*[^0-9a-f]*'`,
+  ].join(' AND ');
   const rows = client
     .prepare(
       `SELECT CASE WHEN ${isToken} THEN substr(${name}, 1, ${TOKEN_PREFIX_CHARACTERS}) END AS prefix, COUNT(*) AS tokens FROM ${tableName(layout)} WHERE ${name} IS NOT NULL GROUP BY 1`,

@@ -1,5 +1,5 @@
 import { isUint8Array, viewBytes } from '../../bytes.js';
-import type { CellColumn, CellForm, TableLayout } from '../../ports/record-store.js';
+import type { CellForm, TableLayout } from '../../ports/record-store.js';
 import type {
   ColumnDescription,
   ColumnKind,
@@ -59,10 +59,10 @@ function describeLayout(client: SqliteClient, layout: TableLayout): TableDescrip
   const listed = readListed(client, path);
   if (!listed) return undefined;
   const { columns, ...table } = describeTable(client, path, listed);
-  const { cells, formerKey = [], key, tenant } = layout;
+  const { cells, formerKey = [], key, tenant, tokens = [] } = layout;
   const sources = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
   const spelling = new Map(
-    [...key, ...formerKey, ...(tenant ? [tenant] : []), ...cells, ...sources].map(
+    [...key, ...formerKey, ...(tenant ? [tenant] : []), ...cells, ...tokens, ...sources].map(
       ({ column }) => [column.toLowerCase(), column] as const,
     ),
   );
@@ -70,7 +70,14 @@ function describeLayout(client: SqliteClient, layout: TableLayout): TableDescrip
     ...column,
     name: spelling.get(column.name.toLowerCase()) ?? column.name,
   }));
-  const unfit = layout.cells.flatMap((cell) => unfitCell(cell, spelled, listed));
+  const unfit = [
+    ...cells.flatMap(({ attribute, column, form }) =>
+      listed.isStrict ? unfitIn(attribute, typeOf(spelled, column), STRICT[form]) : [],
+    ),
+    ...tokens.flatMap(({ column, index }) =>
+      unfitIn(index, typeOf(spelled, column), listed.isStrict ? STRICT.text : TOKEN),
+    ),
+  ];
   return {
     ...table,
     columns: spelled,
@@ -82,21 +89,31 @@ function describeLayout(client: SqliteClient, layout: TableLayout): TableDescrip
   };
 }
 
+/** Which types hold what is put there, and what to say of the others. */
+interface Fit {
+  readonly holds: RegExp;
+  readonly rule: string;
+}
+
+const STRICT_RULE =
+  'In a STRICT table cells in text form, and tokens, want a column of type TEXT, cells in binary form one of type BLOB; ANY holds both.';
 /** Only a STRICT table holds its columns to their types; elsewhere text and blobs stay what they are, under any type. */
-function unfitCell(
-  { attribute, column, form }: CellColumn,
-  columns: readonly ColumnDescription[],
-  { isStrict }: Listed,
-): UnfitPlace[] {
-  const type = columns.find(({ name }) => name === column)?.type.toUpperCase();
-  const wanted = form === 'text' ? 'TEXT' : 'BLOB';
-  if (!isStrict || type === undefined || type === wanted || type === 'ANY') return [];
-  return [
-    {
-      column: attribute,
-      rule: 'In a STRICT table cells in text form want a column of type TEXT, cells in binary form one of type BLOB; ANY holds both.',
-    },
-  ];
+const STRICT: Readonly<Record<CellForm, Fit>> = {
+  text: { holds: /^(TEXT|ANY)$/i, rule: STRICT_RULE },
+  binary: { holds: /^(BLOB|ANY)$/i, rule: STRICT_RULE },
+};
+/** A token may consist of digits and one dot, and be a number to a column of such an affinity. */
+const TOKEN: Fit = {
+  holds: /^(?!.*int).*(char|clob|text|blob)|^$/i,
+  rule: 'Tokens want a column of type TEXT: in one of a numeric type a token of digits becomes a number.',
+};
+
+function unfitIn(name: string, type: string | undefined, { holds, rule }: Fit): UnfitPlace[] {
+  return type === undefined || holds.test(type) ? [] : [{ column: name, rule }];
+}
+
+function typeOf(columns: readonly ColumnDescription[], column: string): string | undefined {
+  return columns.find(({ name }) => name === column)?.type;
 }
 
 function readListed(client: SqliteClient, { schema, name }: SqlitePath): Listed | undefined {

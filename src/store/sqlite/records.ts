@@ -122,20 +122,26 @@ function swapRecord(
       .map((swap) => [(layout.cells[swap.cell] as CellColumn).column, swap.new] as const),
     ...tokens.map((swap) => [tokenColumn(layout, swap).column, swap.new] as const),
   ];
-  const set = changed.map(([column]) => `${quoted(column)} = ?`).join(', ');
   const unchanged = [
     ...cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap)),
-    ...tokens.map((swap) => wherePlaintext(tokenColumn(layout, swap).column, swap.old)),
+    ...tokens.map((swap) => whereToken(tokenColumn(layout, swap), swap)),
   ];
-  const conditions = unchanged.map((condition) => condition.where).join(' AND ');
+  const conditions = [where, ...unchanged.map((condition) => condition.where)].join(' AND ');
+  const known = [...values, ...unchanged.flatMap((condition) => condition.values)];
+  if (changed.length === 0) {
+    const sql = `SELECT 1 FROM ${tableName(layout)} WHERE ${conditions} LIMIT ?`;
+    return statements.get(sql).all(...known, 1).length > 0;
+  }
+  const set = changed.map(([column]) => `${quoted(column)} = ?`).join(', ');
   const { changes } = statements
-    .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${where} AND ${conditions}`)
-    .run(
-      ...changed.map(([, value]) => value),
-      ...values,
-      ...unchanged.flatMap((condition) => condition.values),
-    );
+    .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${conditions}`)
+    .run(...changed.map(([, value]) => value), ...known);
   return Number(changes) > 0;
+}
+
+/** The condition that a token is as it was read: bytes decide, and a blob is no text. */
+function whereToken({ column }: TokenColumn, { old }: TokenSwap): { where: string; values: SqliteValue[] } {
+  return { where: `${columnOf(column)} IS ? COLLATE BINARY`, values: [old] };
 }
 
 function tokenColumn(layout: TableLayout, { token }: TokenSwap): TokenColumn {

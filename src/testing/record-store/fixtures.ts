@@ -1,8 +1,11 @@
 import { type Bytes, type Table, bytes, integer, table, text, uuid } from '../../index.js';
 import type { CaseColumn, CaseRow, CaseTable, RecordStoreSubject } from './subject.js';
 
+/** Characters; longer than any token. */
+export const LONGEST_IN_TOKEN_COLUMN = 120;
+
 function caseTable(definition: Table): CaseTable {
-  const { key, tenant, cells, formerKey = [] } = definition.layout;
+  const { key, tenant, cells, tokens = [], formerKey = [] } = definition.layout;
   const others = tenant && !key.some(({ column }) => column === tenant.column) ? [tenant] : [];
   const plaintexts = cells.flatMap(({ adopting }) => (typeof adopting === 'object' ? adopting : []));
   return {
@@ -19,6 +22,15 @@ function caseTable(definition: Table): CaseTable {
         }),
       ),
       ...plaintexts.map((column): CaseColumn => ({ ...column, type: 'text', isKey: false })),
+      ...tokens.map(
+        ({ index, column }): CaseColumn => ({
+          name: index,
+          column,
+          type: 'text',
+          isKey: false,
+          maxCharacters: LONGEST_IN_TOKEN_COLUMN,
+        }),
+      ),
       ...formerKey.map((part): CaseColumn => ({ ...part, isKey: false })),
       { name: 'note', column: 'note', type: 'text', isKey: false },
     ],
@@ -72,6 +84,31 @@ export const renumbered = caseTable(
     record: uuid('uid'),
     encrypt: { value: text() },
     rebinding: { record: [integer('id'), text('series')] },
+  }),
+);
+
+// For stores that heed tokens.
+export const indexed = caseTable(
+  table('indexed', {
+    record: uuid('id'),
+    tenant: text('owner'),
+    encrypt: {
+      email: text({ index: { bits: 32 } }),
+      phone: text(),
+      photo: bytes({
+        form: 'binary',
+        index: { name: 'picture', column: 'the "picture" \'s token', bits: 256 },
+      }),
+    },
+    indexes: { both: { attributes: ['email', 'phone'], bits: 8, column: 'both of them' } },
+  }),
+);
+/** Their positions. */
+export const [BY_EMAIL, BY_PICTURE, BY_BOTH] = [0, 1, 2] as const;
+export const numbered = caseTable(
+  table('numbered', {
+    record: [text('series'), integer('number')],
+    encrypt: { value: text({ index: { bits: 128, unique: true, next: 'following' } }) },
   }),
 );
 
@@ -225,6 +262,12 @@ export function binaryCell(key: number, n = 0, length = 60): Bytes {
   const cell = new Uint8Array(length).fill(n);
   cell.set([1, 0, ...new Array<number>(16).fill(key)].slice(0, length));
   return cell;
+}
+
+/** A token under an index key: the first 8 characters of its id, a dot, and the digits of `n`. */
+export function tokenOf(key: 'old' | 'new' | 'other', n = 0, digits = 8): string {
+  const prefix = { old: 'aaaa2222', new: 'zzzz7777', other: '22334455' }[key];
+  return `${prefix}.${(n * 2_654_435_761).toString(16).padStart(digits, '0').slice(-digits)}`;
 }
 
 /** A row with a cell in every column that holds one. */

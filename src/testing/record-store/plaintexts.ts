@@ -27,8 +27,7 @@ async function byId(subject: RecordStoreSubject): Promise<Map<string, StoredReco
   return new Map((await recordsOf(subject.store, adopted)).map((record) => [String(record.id[0]), record]));
 }
 
-/** For stores whose abilities say `adopting`. */
-export const PLAINTEXT_CASES: readonly StoreCase[] = [
+const CASES: readonly StoreCase[] = [
   {
     name: 'plaintext that is adopted is read to the letter, in place and beside, at a page and a reread',
     tables: [adopted],
@@ -203,3 +202,6 @@ export const PLAINTEXT_CASES: readonly StoreCase[] = [
     },
   },
 ];
+
+/** For stores whose abilities say `adopting`. */
+export const PLAINTEXT_CASES: readonly StoreCase[] = CASES.map((one) => ({ ...one, wants: 'adopting' }));

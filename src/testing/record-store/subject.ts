@@ -11,6 +11,8 @@ export interface CaseColumn {
   readonly type: 'uuid' | 'text' | 'integer' | 'bytes';
   /** Part of the primary key, in the order of the columns. What is no part of it may be null. */
   readonly isKey: boolean;
+  /** Only for tokens of a blind index: the cases put no longer text there, so that it may be a `varchar` of this length. */
+  readonly maxCharacters?: number;
 }
 
 /** A table that a case wants. */
@@ -61,6 +63,8 @@ export interface RecordStoreCasesOptions {
 /** A case before it has a subject. */
 export interface StoreCase {
   readonly name: string;
+  /** An ability without which a store never meets such a table: a rotation refuses it. */
+  readonly wants?: 'adopting' | 'tokens';
   readonly tables: readonly CaseTable[];
   test(subject: RecordStoreSubject, ...tables: readonly CaseTable[]): Promise<void>;
 }
