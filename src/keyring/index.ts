@@ -101,3 +101,4 @@ export {
   suspendKey,
   suspendKeys,
 } from './suspend.js';
+export { keyIdOf } from './keys.js';
