@@ -43,6 +43,7 @@ export type {
 } from './events.js';
 export { type Abandoned, type HoldChoice, countUnderKey, holdOf } from './hold.js';
 export { Keyring, openedOf } from './keyring.js';
+export { keyIdOf } from './keys.js';
 export {
   type CreateOptions,
   type HoldOptions,
@@ -101,4 +102,3 @@ export {
   suspendKey,
   suspendKeys,
 } from './suspend.js';
-export { keyIdOf } from './keys.js';
