@@ -123,8 +123,10 @@ describe.each(DATABASES)('a unique index in $kind over $name', (database) => {
 
     let chunks = 0;
     const everything = schema([two]);
+    // Not at every chunk: what is inserted lies ahead of the sweep, which would never end.
     for await (const _ of rotate(everything, { keyring, records: records(), chunkRecords: 7 }))
-      known = await contend(`while it is filled, ${++chunks}`, two, two, known.slice(-TRIES));
+      if (++chunks <= 2)
+        known = await contend(`while it is filled, ${chunks}`, two, two, known.slice(-TRIES));
     const { tables } = await census(everything, { keyring, records: records() });
     expect(tables[0]?.indexes?.[1]?.missing).toBe(0);
     await run(`ALTER TABLE ${name} ADD CONSTRAINT second_key UNIQUE (email_key_2)`);
