@@ -1,9 +1,10 @@
 import type { BlindIndex, IndexedValue } from './blind-index/index.js';
 import { hex, isUint8Array } from './bytes.js';
 import { encodeIndexed } from './envelope/index.js';
-import { DefinitionError, NotAskableError } from './errors.js';
+import { DefinitionError, NotAskableError, NotIndexableError } from './errors.js';
 import { type Keyring, openedOf } from './keyring/index.js';
 import { MAX_LOOKUP_VALUES } from './limits.js';
+import { rescue } from './maybe.js';
 import type { LookupColumn, TokenLookup } from './ports/token-lookup.js';
 import { contextTenant } from './record-id.js';
 import type { LookupName, LookupValue, RecordArguments, TenantOptions } from './record-types.js';
@@ -67,7 +68,13 @@ export async function lookup<T extends Table, N extends LookupName<T>>(
     isFilling: index.isFilling,
     tokens: own.tokens,
     matches: (record: Readonly<Record<string, unknown>>) => {
-      const value = indexedValue(definition, index, record);
+      const value = rescue(
+        () => indexedValue(definition, index, record),
+        (error) => {
+          if (error instanceof NotIndexableError) return null; // stored before there was an index
+          throw error;
+        },
+      ) as IndexedValue | null;
       return value !== null && wanted.has(hex(encodeIndexed(value)));
     },
   });

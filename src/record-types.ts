@@ -54,11 +54,13 @@ type IndexOf<A> =
   A extends Attribute<unknown, CellForm, boolean, Binding | undefined, infer Index> ? Index : never;
 /** The name of an attribute's index. */
 type OwnName<K extends string, Index> = Index extends { readonly name: infer Name extends string }
-  ? Name
+  ? Literal<Name>
   : Index extends Pick<IndexOptions, 'bits'>
     ? `${K}_index`
     : never;
-type NextName<Index> = Index extends { readonly next: infer Name extends string } ? Name : never;
+type NextName<Index> = Index extends { readonly next: infer Name extends string } ? Literal<Name> : never;
+/** A name that is only known to be one would stand for every property. */
+type Literal<Name extends string> = string extends Name ? never : Name;
 /** The properties of a record that hold tokens of one attribute's indexes. */
 type TokenNames<K extends string, A> = OwnName<K, IndexOf<A>> | NextName<IndexOf<A>>;
 

@@ -189,7 +189,8 @@ function formerTable(
     throw new DefinitionError('rebinding says what was another: table, columns, record or bind.', where);
   const encrypt = names.map(([column, former]): [string, Attribute] => {
     const attribute = options.encrypt[column] as Attribute;
-    const index = attribute.index.map((one) => ({ ...one, name: one.name ?? indexNameOf(column) }));
+    // A name that was not given was the former attribute's.
+    const index = attribute.index.map((one) => ({ ...one, name: one.name ?? indexNameOf(former) }));
     const changes = {
       column: attribute.column ?? column,
       bind: bind ?? attribute.bind,

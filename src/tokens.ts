@@ -114,11 +114,11 @@ export function indexedValue(
 
 /** The index under the names that its tokens were made with, while the definition is rebinding. */
 function formerIndex(
-  { rebinding }: Table,
-  { name }: BlindIndex,
+  { indexes, rebinding }: Table,
+  index: BlindIndex,
 ): { readonly definition: Table; readonly index: BlindIndex } | undefined {
-  const index = rebinding?.definition.indexes.find((former) => former.name === name);
-  return rebinding && index && { definition: rebinding.definition, index };
+  const former = rebinding?.definition.indexes[indexes.indexOf(index)];
+  return rebinding && former && { definition: rebinding.definition, index: former };
 }
 
 function tokenScopeOf(definition: Table, index: BlindIndex, tenant: ContextPart | undefined): TokenScope {

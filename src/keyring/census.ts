@@ -46,6 +46,8 @@ export interface Census {
   readonly cells: Readonly<Record<string, number>>;
   /** Tokens of blind indexes by the first 8 characters of their key's id, over all tables. A key that is not listed has none. */
   readonly tokens: Readonly<Record<string, number>>;
+  /** Ids of index keys that unique indexes name by their generation: they are needed, whatever was counted. Default: none. */
+  readonly needed?: readonly string[];
   /** Values in encrypted attributes that are no cells, over all tables. */
   readonly notCells: number;
   /** Plaintexts in columns that are adopted whose cell is not there yet, over all tables; absent where none has such a column. */

@@ -104,6 +104,7 @@ export function assertUnused(
 ): number {
   const keyId = keyIdOf(entry);
   const cells = countUnderKey(census, { keyId, kind: entry.kind });
+  if (census.needed?.includes(keyId)) throw new KeyInUseError(cells, { keyId }, 'tokens');
   if (cells > 0 && cells !== (abandon[keyId] ?? 0))
     throw new KeyInUseError(cells, { keyId }, entry.kind === 'index' ? 'tokens' : 'cells');
   return cells;

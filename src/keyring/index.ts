@@ -43,6 +43,7 @@ export type {
 } from './events.js';
 export { type Abandoned, type HoldChoice, countUnderKey, holdOf } from './hold.js';
 export { Keyring, openedOf } from './keyring.js';
+export { keyIdOf } from './keys.js';
 export {
   type CreateOptions,
   type HoldOptions,

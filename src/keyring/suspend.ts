@@ -72,7 +72,8 @@ export async function noteCensus(
 function noted(entry: KeyEntry, proof: EmptinessProof): KeyEntry {
   const keyId = keyIdOf(entry);
   const cells = countUnderKey(proof.census, { keyId, kind: entry.kind });
-  const isEmpty = cells === 0 || cells === proof.abandon[keyId];
+  const isFree = cells === 0 || cells === proof.abandon[keyId];
+  const isEmpty = isFree && !proof.census.needed?.includes(keyId);
   if (!isEmpty) return entry.emptySince === undefined ? entry : without(entry, 'emptySince');
   if (!KEY_STATES[entry.state].canSuspend) return entry;
   const emptySince = isoTime(emptyFromMs(entry, proof));

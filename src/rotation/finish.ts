@@ -88,6 +88,7 @@ export async function runFinish(
     const older = await olderKeys(world);
     const isEmpty = ({ keyId, kind }: KeyInfo): boolean => {
       const cells = countUnderKey(count, { keyId, kind });
+      if (count.needed?.includes(keyId)) return false;
       return cells === 0 || (Object.hasOwn(abandon, keyId) && cells === abandon[keyId]);
     };
     const empty = older.filter(isEmpty);

@@ -5,11 +5,13 @@ import {
   type OpenedKeyring,
   type TableCensus,
   issueCensus,
+  keyIdOf,
   processesBehind,
 } from '../keyring/index.js';
 import type { RecordStore, TableCount, TokenCount } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
 import type { Table } from '../table.js';
+import { tokenPlaces } from '../tokens.js';
 import { assertAdopts } from './definition.js';
 import { type SweepEnvironment, step } from './steps.js';
 
@@ -42,6 +44,7 @@ export async function countCells(
     tokens: addUp(
       tables.flatMap(({ indexes = [] }) => indexes.flatMap(({ tokens }) => Object.entries(tokens))),
     ),
+    needed: neededKeys(opened, schema),
     notCells: sum(tables.map((table) => table.notCells)),
     ...(adopting.length === 0 ? {} : { unadopted: sum(adopting) }),
   });
@@ -66,6 +69,15 @@ function tableCensus(
       : {}),
     ...(unadopted === undefined ? {} : { unadopted }),
   });
+}
+
+/** The index keys that unique indexes write with, also while nothing is under them. */
+function neededKeys({ document }: OpenedKeyring, { tables }: Schema): readonly string[] {
+  const shared = document.keys.filter(({ kind, tenant }) => kind === 'index' && tenant === undefined);
+  const generations = tables.flatMap((table) =>
+    tokenPlaces(table).flatMap(({ key }) => (key === 'active' ? [] : key)),
+  );
+  return Object.freeze([...new Set(generations)].flatMap((one) => shared[one - 1] ?? []).map(keyIdOf));
 }
 
 /** A store that was asked for tokens and says nothing of them must not make a key look empty. */

@@ -29,7 +29,12 @@ export function sweepScope({ name, layout, encrypt, indexes, rebinding }: Table)
     rebinding.columns,
     Object.values(rebinding.definition.encrypt).map(({ bind }) => bind ?? rebinding.definition.bind),
   ];
-  const made = indexes.map(({ bits, generation, transform }) => [transform.name, bits, generation]);
+  const made = indexes.map(({ bits, generation, isFilling, transform }) => [
+    transform.name,
+    bits,
+    generation,
+    isFilling,
+  ]);
   const isPlain = newer.every((one) => one === null) && !former && made.length === 0;
   return isPlain ? [name, layout] : [name, layout, newer, former ?? null, made];
 }

@@ -78,7 +78,7 @@ class TokenLook {
     this.#record = record;
     const changes = new Map(changed.map((swap) => [swap.cell, swap.new]));
     const { cells } = definition.layout;
-    this.#cells = cells.map((_, i) => changes.get(i) ?? record.cells[i] ?? null);
+    this.#cells = cells.map((_, i) => (changes.has(i) ? changes.get(i) : record.cells[i]) ?? null);
     this.#isNew = cells.map(({ adopting }, i) => adopting !== undefined && changes.has(i));
   }
 

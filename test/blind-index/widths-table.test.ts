@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { type PlanOptions, planIndex } from '../../src/blind-index/index.js';
 
-const DOCUMENT = new URL('../../docs/search-width.md', import.meta.url);
+const DOCUMENT = new URL('../../docs/search.md', import.meta.url);
 const MILLION = 1_000_000;
 
 const EXAMPLES: readonly (readonly [label: string, options: PlanOptions])[] = [

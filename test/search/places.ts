@@ -174,7 +174,7 @@ async function openSqlite(): Promise<SearchPlace> {
     return client;
   };
   // A connection for each: a prepared query of libsql may hold its snapshot until it is asked again.
-  const [client, reading, rotating] = [open(), open(), open()];
+  const [client, reading, rotating, explaining] = [open(), open(), open(), open()];
   client.exec(
     `CREATE TABLE ${TABLE} (id INTEGER PRIMARY KEY, email TEXT NOT NULL, email_token TEXT, plain TEXT NOT NULL); CREATE INDEX search_token ON ${TABLE} (email_token); CREATE INDEX search_plain ON ${TABLE} (plain)`,
   );
@@ -203,13 +203,13 @@ async function openSqlite(): Promise<SearchPlace> {
     findPlain: async (email) => plain.all(email) as { id: unknown }[],
     async plan(lookup) {
       const { sql, values } = sqliteWhere(lookup);
-      const rows = reading.prepare(`EXPLAIN QUERY PLAN ${select(sql)}`).all(...values);
+      const rows = explaining.prepare(`EXPLAIN QUERY PLAN ${select(sql)}`).all(...values);
       return (rows as { detail: string }[]).map(({ detail }) => detail).join('\n');
     },
     usesIndex: (plan) => plan.includes('USING INDEX search_token') && !plan.includes('SCAN'),
     analyze: async () => void client.exec('ANALYZE'),
     async close() {
-      for (const one of [client, reading, rotating]) one.close();
+      for (const one of [client, reading, rotating, explaining]) one.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };
