@@ -1,6 +1,15 @@
 /** Faults planted into columns of tokens, in SQLite and in memory: each is found, and nothing else is. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Keyring, createKeyring, encryptRecord, schema, table, text, uuid } from '../../src/index.js';
+import {
+  DefinitionError,
+  type Keyring,
+  createKeyring,
+  encryptRecord,
+  schema,
+  table,
+  text,
+  uuid,
+} from '../../src/index.js';
 import {
   type CheckSchemaOptions,
   type RecordStore,
@@ -244,5 +253,26 @@ describe('the width of a column', () => {
     expect(await wide(undefined, length - 1)).toEqual(isFound(length - 1));
     for (const room of [[length], [undefined, length], [255, 65_535], [undefined]] as const)
       expect(await wide(...(room as [number | undefined]))).toEqual({ isCovered: true, faults: [] });
+  });
+});
+
+describe('a column of tokens is no other column of a schema', () => {
+  const index = { bits: 32, column: 'shared' } as const;
+  const people = (encrypt: Parameters<typeof text>[0]) =>
+    table('people', { from: 'rows', record: uuid('id'), encrypt: { name: text(encrypt) } });
+  const others = (encrypt: Parameters<typeof text>[0]) =>
+    table('others', { from: 'rows', record: uuid('id'), encrypt: { title: text(encrypt) } });
+
+  it.each([
+    ['another index’s', { index }],
+    ['a cell’s', { column: 'shared' }],
+  ])('%s, of two tables', (_, options) => {
+    expect(() => schema([people({ index }), others(options)])).toThrow(DefinitionError);
+    expect(() => schema([others(options), people({ index })])).toThrow(DefinitionError);
+    expect(() => schema([people({ index }), others({})])).not.toThrow();
+  });
+
+  it('a cell’s, of one table', () => {
+    expect(() => people({ column: 'shared', index })).toThrow(DefinitionError);
   });
 });
