@@ -4,7 +4,6 @@ import { encodeIndexed } from './envelope/index.js';
 import { DefinitionError, NotAskableError, NotIndexableError } from './errors.js';
 import { type Keyring, openedOf } from './keyring/index.js';
 import { MAX_LOOKUP_VALUES } from './limits.js';
-import { rescue } from './maybe.js';
 import type { LookupColumn, TokenLookup } from './ports/token-lookup.js';
 import { contextTenant } from './record-id.js';
 import type { LookupName, LookupValue, RecordArguments, TenantOptions } from './record-types.js';
@@ -68,13 +67,7 @@ export async function lookup<T extends Table, N extends LookupName<T>>(
     isFilling: index.isFilling,
     tokens: own.tokens,
     matches: (record: Readonly<Record<string, unknown>>) => {
-      const value = rescue(
-        () => indexedValue(definition, index, record),
-        (error) => {
-          if (error instanceof NotIndexableError) return null; // stored before there was an index
-          throw error;
-        },
-      ) as IndexedValue | null;
+      const value = indexableValue(definition, index, record);
       return value !== null && wanted.has(hex(encodeIndexed(value)));
     },
   });
@@ -167,6 +160,20 @@ function valueToLookUp(definition: Table, index: BlindIndex, given: unknown): In
   if (value === null)
     throw new NotAskableError('The value has nothing in it that the transform indexes.', where);
   return value;
+}
+
+/** What an index makes of a record that is stored: null, too, where its value was stored before there was an index and is refused by it. */
+function indexableValue(
+  definition: Table,
+  index: BlindIndex,
+  record: Readonly<Record<string, unknown>>,
+): IndexedValue | null {
+  try {
+    return indexedValue(definition, index, record);
+  } catch (error) {
+    if (error instanceof NotIndexableError) return null;
+    throw error;
+  }
 }
 
 /** An operator of a query builder, a pattern: no attribute that can be indexed has such values. */

@@ -6,21 +6,6 @@ export {
   blindIndex,
   tokenCharacters,
 } from './definition.js';
-export type { PossibleValues, TopValues, ValueKind } from './distribution.js';
-export { entropyWarning } from './entropy.js';
-export {
-  type FalseCollisions,
-  type GuesserView,
-  type IndexPlan,
-  type LookupCost,
-  type ObserverView,
-  type OtherIndex,
-  type PlanOptions,
-  type PlanWarning,
-  type PlanWarningCode,
-  type Span,
-  planIndex,
-} from './planner.js';
 export {
   type IndexedValue,
   type TokenPlace,

@@ -22,8 +22,8 @@ import {
   type SettledPage,
   type SweepCounters,
   addCounters,
-  assertAdopts,
   assertCovered,
+  assertHeeds,
   step,
   sweepPage,
 } from '../sweep/index.js';
@@ -151,7 +151,7 @@ export async function runPartition(
   const { environment, opened, schema, records } = world;
   const { checkpoint, maxMs = Number.POSITIVE_INFINITY, maxQuarantined } = options;
   assertSweepable(records, options);
-  assertAdopts(schema, records);
+  assertHeeds(schema, records);
   const pace = mergePace(DEFAULT_PACE, options);
   const parsed = parsePartition(partition, opened, schema);
   const size = new ChunkSize(options);

@@ -7,7 +7,7 @@ import {
   MAX_CHUNK_RECORDS,
 } from '../limits.js';
 import type { RecordStore } from '../ports/record-store.js';
-import { assertAdopts, assertCovered, step, sweepPage } from '../sweep/index.js';
+import { assertCovered, assertHeeds, step, sweepPage } from '../sweep/index.js';
 import { ChunkSize, type PaceSettings, type Throttle, type ThrottleAnswer, pauseAfter } from './pace.js';
 import { type RotationProgress, Speed } from './progress.js';
 import { RotationRun, type RotationWorld } from './run.js';
@@ -47,7 +47,7 @@ export async function* runRotation(
   const { environment, opened, schema, records, limits } = context;
   const { chunkBytes = DEFAULT_CHUNK_BYTES, maxQuarantined } = limits;
   assertSweepable(records, limits);
-  assertAdopts(schema, records);
+  assertHeeds(schema, records);
   const run = new RotationRun(context);
   const size = new ChunkSize(limits);
   // A column that nobody names, or that holds something else, is one that this rotation would pass over.

@@ -28,6 +28,7 @@ import type {
 import { tokenPrefixOf } from '../token-form.js';
 import { bothEnds, describeRows, findInRows } from './memory-descriptions.js';
 import { nameOfCell } from './quarantine.js';
+import { tokenColumn } from './token-columns.js';
 
 export { memoryKeyring } from './memory-keyring.js';
 
@@ -275,10 +276,6 @@ function storedRecord(layout: TableLayout, key: RecordKey, row: MemoryRow): Stor
 function tokenOf({ index }: TokenColumn, row: MemoryRow): string | null {
   const value = row[index] ?? null;
   return value === null || typeof value === 'string' ? value : '';
-}
-
-function tokenColumn(layout: TableLayout, token: number): TokenColumn {
-  return (layout.tokens as readonly TokenColumn[])[token] as TokenColumn;
 }
 
 function cellOf({ attribute, adopting }: CellColumn, row: MemoryRow): unknown {

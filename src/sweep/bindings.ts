@@ -8,7 +8,7 @@ import type { RecordStore, StoredRecord } from '../ports/record-store.js';
 import { contextTenant } from '../record-id.js';
 import type { Schema } from '../schema.js';
 import type { Table } from '../table.js';
-import { assertAdopts } from './definition.js';
+import { assertHeeds } from './definition.js';
 import { isRefusal, placeInRecord } from './place.js';
 import { type SweepEnvironment, step } from './steps.js';
 
@@ -35,7 +35,7 @@ export async function countBindings(
   schema: Schema,
   records: RecordStore,
 ): Promise<readonly BindingCount[]> {
-  assertAdopts(schema, records);
+  assertHeeds(schema, records);
   await step(environment, 'keyring.refresh', () => opened.refresh());
   const counts: BindingCount[] = [];
   for (const definition of schema.tables)

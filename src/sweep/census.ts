@@ -12,7 +12,7 @@ import type { RecordStore, TableCount, TokenCount } from '../ports/record-store.
 import type { Schema } from '../schema.js';
 import type { Table } from '../table.js';
 import { tokenPlaces } from '../tokens.js';
-import { assertAdopts } from './definition.js';
+import { assertHeeds } from './definition.js';
 import { type SweepEnvironment, step } from './steps.js';
 
 /** Counts the cells of every table by key: the authority, whatever a checkpoint says. */
@@ -22,7 +22,7 @@ export async function countCells(
   schema: Schema,
   records: RecordStore,
 ): Promise<Census> {
-  assertAdopts(schema, records);
+  assertHeeds(schema, records);
   await step(environment, 'keyring.refresh', () => opened.refresh());
   const { keyringId, revision } = opened.document;
   // Before the count: who reads the keyring while it is under way may have written just before.

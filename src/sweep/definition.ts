@@ -4,7 +4,7 @@ import type { Schema } from '../schema.js';
 import type { Table } from '../table.js';
 
 /** Refuses a store that would not see the plaintext, the former ids or the tokens that the definitions speak of. */
-export function assertAdopts({ tables }: Schema, { abilities }: RecordStore): void {
+export function assertHeeds({ tables }: Schema, { abilities }: RecordStore): void {
   const indexed = tables.find(({ indexes }) => indexes.length > 0);
   if (indexed && abilities.tokens !== true)
     throw new StoreUnfitError('The store knows nothing of the tokens of blind indexes.', {

@@ -13,7 +13,7 @@ export {
 } from './chunk.js';
 export { NO_COUNTS, type SweepCounters, addCounters } from './counters.js';
 export { assertCovered } from './coverage.js';
-export { assertAdopts, sweepScope } from './definition.js';
+export { assertHeeds, sweepScope } from './definition.js';
 export { type RecordWork, rewriteRecord } from './rewrite.js';
 export type { SchemaFinding, SchemaFindingCode } from './schema-findings.js';
 export { STEPS, type StepName, type StepObserver, type SweepEnvironment, step } from './steps.js';

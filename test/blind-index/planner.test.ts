@@ -9,8 +9,8 @@ import {
   type ValueKind,
   entropyWarning,
   planIndex,
-  transformOf,
-} from '../../src/blind-index/index.js';
+} from '../../src/blind-index/public.js';
+import { transformOf } from '../../src/blind-index/transforms.js';
 import { codeOf } from '../cells/support.js';
 import { countedTable, mean, seeded, sum } from './population.js';
 

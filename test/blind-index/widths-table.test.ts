@@ -1,7 +1,7 @@
 /** The table of widths in the documents: every figure in it is the planner's. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { type PlanOptions, planIndex } from '../../src/blind-index/index.js';
+import { type PlanOptions, planIndex } from '../../src/blind-index/public.js';
 
 const DOCUMENT = new URL('../../docs/search.md', import.meta.url);
 const MILLION = 1_000_000;

@@ -1,8 +1,9 @@
 import { decodeHex } from '../../bytes.js';
 import { StoreUnfitError } from '../../errors.js';
 import { keyTagOfBytes, parseKeyTag } from '../../key-tag.js';
-import type { TableCount, TokenColumn } from '../../ports/record-store.js';
+import type { TableCount } from '../../ports/record-store.js';
 import { tokenPrefixOf } from '../../token-form.js';
+import { predecessors, tokenColumn } from '../token-columns.js';
 import { type Dialect, UNCOMMITTED_UNFIT } from './dialect.js';
 import type { SqlQueries } from './executor.js';
 import type { PlacedLayout } from './placed.js';
@@ -43,7 +44,9 @@ export async function countTables(
     ...tokens.flatMap((token, i) => {
       const column = `t.${dialect.quote(token.column.column)}`;
       const form = TOKEN_FORMS + 2 * i;
-      const beside = predecessors(layout, i).map((name) => `t.${dialect.quote(name)} IS NOT NULL`);
+      const beside = predecessors(layout, tokenColumn(layout, i)).map(
+        (name) => `t.${dialect.quote(name)} IS NOT NULL`,
+      );
       return [
         `SELECT ${place}, ${form}, g.tag, COUNT(*) FROM (SELECT ${dialect.selectTokenPrefix(column, token)} AS tag FROM ${table} t WHERE ${column} IS NOT NULL) g GROUP BY g.tag`,
         `SELECT ${place}, ${form + 1}, NULL, COUNT(*) FROM ${table} t WHERE ${column} IS NULL AND ${beside.join(' AND ')}`,
@@ -91,13 +94,6 @@ function addTokens({ tokens }: Count, form: number, tag: unknown, found: number)
   if ((form - TOKEN_FORMS) % 2 === 1) count.missing = found;
   else if (prefix === undefined) count.notTokens += found;
   else count.prefixes[prefix] = (count.prefixes[prefix] ?? 0) + found;
-}
-
-/** The columns that must have something for a token to be missing. */
-function predecessors({ cells, tokens = [] }: PlacedLayout['layout'], place: number): readonly string[] {
-  const token = tokens[place] as TokenColumn;
-  const followed = token.follows === undefined ? undefined : tokens[token.follows];
-  return followed ? [followed.column] : token.cells.flatMap((cell) => cells[cell]?.column ?? []);
 }
 
 function spellTag(form: number, tag: unknown): string | undefined {

@@ -13,6 +13,7 @@ import {
   SHORTEST_TOKEN_CHARACTERS,
   TOKEN_PREFIX_CHARACTERS,
 } from '../../token-form.js';
+import { predecessors } from '../token-columns.js';
 import type { Row, SqliteClient } from './client.js';
 import { columnOf, tableName } from './sql.js';
 
@@ -86,12 +87,6 @@ function countTokens(client: SqliteClient, layout: TableLayout, token: TokenColu
     )
     .all() as Row[];
   return { prefixes, notTokens, missing: Number(row?.['missing']) };
-}
-
-/** The columns that must have something for a token to be missing. */
-function predecessors({ cells, tokens = [] }: TableLayout, token: TokenColumn): readonly string[] {
-  const followed = token.follows === undefined ? undefined : tokens[token.follows];
-  return followed ? [followed.column] : token.cells.flatMap((cell) => cells[cell]?.column ?? []);
 }
 
 /** Plaintexts beside a cell that is null; `undefined` where the layout knows of none. */

@@ -13,6 +13,7 @@ import type {
   TokenColumn,
   TokenSwap,
 } from '../../ports/record-store.js';
+import { tokenColumn } from '../token-columns.js';
 import type { Row, SqliteClient, SqliteStatement, SqliteValue } from './client.js';
 import {
   type Collations,
@@ -120,11 +121,11 @@ function swapRecord(
     ...cells
       .filter((swap) => swap.new !== swap.old)
       .map((swap) => [(layout.cells[swap.cell] as CellColumn).column, swap.new] as const),
-    ...tokens.map((swap) => [tokenColumn(layout, swap).column, swap.new] as const),
+    ...tokens.map((swap) => [tokenColumn(layout, swap.token).column, swap.new] as const),
   ];
   const unchanged = [
     ...cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap)),
-    ...tokens.map((swap) => whereToken(tokenColumn(layout, swap), swap)),
+    ...tokens.map((swap) => whereToken(tokenColumn(layout, swap.token), swap)),
   ];
   const conditions = [where, ...unchanged.map((condition) => condition.where)].join(' AND ');
   const known = [...values, ...unchanged.flatMap((condition) => condition.values)];
@@ -142,10 +143,6 @@ function swapRecord(
 /** The condition that a token is as it was read: bytes decide, and a blob is no text. */
 function whereToken({ column }: TokenColumn, { old }: TokenSwap): { where: string; values: SqliteValue[] } {
   return { where: `${columnOf(column)} IS ? COLLATE BINARY`, values: [old] };
-}
-
-function tokenColumn(layout: TableLayout, { token }: TokenSwap): TokenColumn {
-  return (layout.tokens as readonly TokenColumn[])[token] as TokenColumn;
 }
 
 /** The condition that a cell, and the plaintext that its new one is made of, are as they were read. */

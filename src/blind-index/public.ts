@@ -3,8 +3,9 @@
  *
  * @packageDocumentation
  */
+export type { PossibleValues, TopValues, ValueKind } from './distribution.js';
+export { entropyWarning } from './entropy.js';
 export {
-  type BuiltInTransform,
   type FalseCollisions,
   type GuesserView,
   type IndexPlan,
@@ -14,9 +15,6 @@ export {
   type PlanOptions,
   type PlanWarning,
   type PlanWarningCode,
-  type PossibleValues,
   type Span,
-  type TopValues,
-  type ValueKind,
   planIndex,
-} from './blind-index/index.js';
+} from './planner.js';
