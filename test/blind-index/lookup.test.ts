@@ -159,6 +159,26 @@ describe('a look-up', () => {
     expect((await lookup(now, 'term', 'x', keyring)).tokens).toEqual([fresh.word_key, old.word_key]);
   });
 
+  it('leaves out what was stored before there was an index, and its transform refuses', async () => {
+    const asked = await lookup(people, 'email', 'a@b', await newKeyring());
+    expect(asked.matches({ email: 'no address' })).toBe(false);
+    expect(() => asked.matches({})).toThrow(expect.objectContaining({ code: 'invalid-value' }));
+  });
+
+  it('finds by an index that was given no name under the name that the former attribute gave it', async () => {
+    const keyring = await newKeyring();
+    const index = { bits: 64 } as const;
+    const before = table('words', { record: uuid('id'), encrypt: { word: text({ index }) } });
+    const now = table('words', {
+      record: uuid('id'),
+      encrypt: { term: text({ index }) },
+      rebinding: { columns: { term: 'word' } },
+    });
+    const old = await encryptRecord(before, { id, word: 'x' }, keyring);
+    const fresh = await encryptRecord(now, { id, term: 'x' }, keyring);
+    expect((await lookup(now, 'term', 'x', keyring)).tokens).toEqual([fresh.term_index, old.word_index]);
+  });
+
   it('has every record that matches among its candidates', async () => {
     const keyring = await newKeyring();
     const words = fc.constantFrom('ada', 'Ada', 'ADA', 'alan', 'é', 'e\u0301', '');

@@ -8,12 +8,14 @@ import {
   integer,
   listKeys,
   lookup,
+  noteCensus,
+  schema,
   suspendKey,
   table,
   text,
 } from '../../src/index.js';
-import { finishRotation, listQuarantine, retryQuarantined } from '../../src/rotation/index.js';
-import { Stopped, atEveryMoment } from './stopping.js';
+import { finishRotation, listQuarantine, retryQuarantined, rotate } from '../../src/rotation/index.js';
+import { Stopped, at, atEveryMoment } from './stopping.js';
 import { PLACES, type Place, type Row, World } from './world.js';
 
 const record = integer('id');
@@ -128,6 +130,44 @@ describe.each(PLACES)('tokens in $name', (place) => {
     expect(await wrongTokens(world, filling)).toHaveLength(2);
     const last = (await world.rotated()).at(-1);
     expect([await wrongTokens(world, filling), last?.counters.tokens]).toEqual([[], 2]);
+  });
+
+  it('are never made from a cell that has changed meanwhile, though its token has not', async () => {
+    const filling = table('people', {
+      record,
+      encrypt: { email: text({ index: { bits: 64, transform: 'email-1', filling: true } }) },
+    });
+    const world = await newWorld(place, 0, [filling]);
+    for (let id = 1; id <= 4; id++) await world.insert(filling, { id: BigInt(id), email: `p${id}@b` });
+    await activateNew(world, ['index']);
+    // An older version of the application, which knows of no index.
+    const { email } = await world.sealed(plain, { id: 2n, email: 'q@b' });
+    const isBetween = at('before', 'chunk.commit');
+    await world.rotated({
+      observer: atEveryMoment(async (moment) => {
+        if (isBetween(moment)) await world.change(filling, { id: 2n }, { email });
+      }),
+    });
+    expect((await world.contents()).join()).toContain('q@b');
+    expect(await wrongTokens(world, filling)).toEqual([]);
+  });
+
+  it('are looked at from the beginning where an index begins to be filled half-way', async () => {
+    const of = (more: object) =>
+      table('people', {
+        record,
+        encrypt: { email: text({ index: { bits: 64, transform: 'email-1', ...more } }) },
+      });
+    const [before, filling] = [of({}), of({ filling: true })];
+    const world = await newWorld(place, 0, [before]);
+    for (let id = 1; id <= 6; id++) await world.insert(before, { id: BigInt(id), email: `p${id}@b` });
+    const { email } = await world.sealed(plain, { id: 1n, email: 'q@b' });
+    await world.change(before, { id: 1n }, { email });
+    const options = { keyring: await world.keyring(), records: world.records.open(), chunkRecords: 2 };
+    let chunks = 0;
+    for await (const _ of rotate(schema([before]), options)) if (++chunks === 3) break;
+    for await (const _ of rotate(schema([filling]), options));
+    expect(await wrongTokens(world, before)).toEqual([]);
   });
 
   it('go where their value has gone', async () => {
@@ -334,6 +374,22 @@ describe.each(PLACES)('a unique index in $name', (place) => {
       withoutHold: true,
     });
     expect(done.isFinished).toBe(true);
+  });
+
+  it('keeps the key that it writes with, also while nothing is under it', async () => {
+    const world = await newWorld(place, 0, [expand]);
+    const keyring = await world.keyring();
+    const first = listKeys(keyring).find(({ kind }) => kind === 'index')?.keyId ?? '';
+    await activateKey(keyring, await addKey(keyring, { kind: 'index' }));
+    const where = { keyring, records: world.records.open(), withoutHold: true } as const;
+    const outcome = await finishRotation(world.schema, where);
+    expect([outcome.isFinished, outcome.suspended, outcome.inUse]).toEqual([false, [], { [first]: 0 }]);
+    const count = await world.census(keyring);
+    await expect(suspendKey(keyring, first, count, { withoutHold: true })).rejects.toMatchObject({
+      code: 'key-in-use',
+    });
+    expect((await noteCensus(keyring, count)).map(({ keyId }) => keyId)).not.toContain(first);
+    await world.insert(expand, { id: 1n, email: 'a@b' }, keyring);
   });
 
   it('never has two keys in one column: tokens of another generation are left and listed', async () => {

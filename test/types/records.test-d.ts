@@ -27,6 +27,7 @@ import {
   float,
   integer,
   json,
+  lookup,
   table,
   text,
   timestamp,
@@ -391,3 +392,34 @@ table('t', { encrypt: { a: text() } });
 table('t', { record: [], encrypt: { a: text() } });
 // @ts-expect-error no such option
 text({ padding: 8 });
+
+// ── Blind indexes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+declare const someName: string;
+const indexed = table('indexed', {
+  record: integer('id'),
+  encrypt: {
+    email: text({ index: { bits: 16, transform: 'email-1' } }),
+    badge: integer({ index: { name: 'badge_key', bits: 128, unique: true, next: 'badge_key_2' } }),
+    loose: text({ index: { name: someName, bits: 16 } }),
+  },
+  indexes: { both: { attributes: ['email', 'badge'], bits: 16 } },
+});
+
+export async function tokensAreTyped() {
+  const record = { id: 1, email: 'a@b', badge: 7, plan: 'pro' };
+  const row = await encryptRecord(indexed, record, keyring);
+  holds<Equal<typeof row.email_index, string | null>>();
+  holds<Equal<typeof row.badge_key_2, string | null>>();
+  holds<Equal<typeof row.both, string | null>>();
+  // A name that is only known to be one takes no other property away.
+  holds<Equal<typeof row.plan, string>>();
+  const patch = await encryptRecord(indexed, { id: 1, email: 'a@b' }, keyring);
+  // @ts-expect-error of a compound index only where all of its attributes are there
+  void patch.both;
+  await lookup(indexed, 'both', { email: 'a@b', badge: 7 }, keyring);
+  // @ts-expect-error a value of the attribute's type
+  await lookup(indexed, 'badge', 'seven', keyring);
+  // @ts-expect-error no such index, and no attribute that has one
+  await lookup(indexed, 'plan', 'pro', keyring);
+}
