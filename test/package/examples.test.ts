@@ -32,7 +32,7 @@ const PRINTED: Readonly<Record<string, string>> = {
     rotation: 2 of 5 records
     rotation: 4 of 5 records
     rotation: 5 of 5 records
-    finished: data suspended, index deactivated, data active, index active
+    finished: data suspended, index suspended, data active, index active
     under way: false
     members: Ada, Ben, Cleo, Dan, Eve
     the old copy reads: unknown-key
