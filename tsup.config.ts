@@ -7,6 +7,7 @@ export default defineConfig({
     rotation: 'src/rotation/index.ts',
     passphrase: 'src/passphrase/public.ts',
     file: 'src/file.ts',
+    node: 'src/node.ts',
     planner: 'src/blind-index/public.ts',
     memory: 'src/store/memory.ts',
     environment: 'src/store/environment-keyring.ts',

@@ -470,6 +470,22 @@ export class KeyringStaleError extends CellsealError {
   }
 }
 
+/** `not-synchronous`: a function whose name ends in `Sync` would have to wait. */
+export class NotSynchronousError extends CellsealError {
+  override readonly code = 'not-synchronous';
+  /** `engine`: the keyring was opened with an engine that answers with promises. `waiting`: for the keyring's store, or for a schema that validates with a promise. */
+  declare readonly reason: 'engine' | 'waiting';
+  /** @internal */
+  constructor(reason: NotSynchronousError['reason'], where: Where = {}) {
+    super(
+      reason === 'engine'
+        ? 'The engine of this keyring answers with promises. Open the keyring with { engine: nodeEngine() } of cellseal/node, or call the function without Sync in its name.'
+        : 'The call would have to wait: for the keyring’s store, which is asked for a key that this process has not read or because maxStaleMs is over, or for a schema that validates with a promise. The keyring is being read now: call again later, or call the function without Sync in its name, and await it. watchKeyring() keeps a process up to date.',
+      { ...where, reason },
+    );
+  }
+}
+
 /** `keyring-closed`: `closeKeyring` was called. */
 export class KeyringClosedError extends CellsealError {
   override readonly code = 'keyring-closed';

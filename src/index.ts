@@ -83,6 +83,8 @@ export {
   type SlotInfo,
   type SuspendManyOptions,
   type SuspendOptions,
+  type SynchronousKeyring,
+  type SynchronousOptions,
   type TableCensus,
   type UnlockSecret,
   type WatchOptions,
@@ -172,6 +174,13 @@ export type {
   StandardSuccess,
   StandardTypes,
 } from './standard-schema.js';
+export {
+  decryptCellSync,
+  decryptRecordSync,
+  encryptCellSync,
+  encryptRecordSync,
+  lookupSync,
+} from './synchronous.js';
 export {
   type Attributes,
   type CompoundIndexes,

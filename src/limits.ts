@@ -43,6 +43,9 @@ export function maxCellBytes(mode: Mode, framedBytes: number): number {
   return MIN_CELL_BYTES[mode] - 1 + framedBytes;
 }
 
+/** From here on the Node engine hands a value to the thread pool. */
+export const THREAD_POOL_BYTES = 256 * KIB;
+
 /** Cells sealed under one salt, all scopes counted together (docs/format.md §3: B in the collision bound). */
 export const CELLS_PER_SALT = 2 ** 16;
 /** Cells under one data key (docs/format.md §3): a keyring's policy may ask for fewer. */

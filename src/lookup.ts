@@ -4,6 +4,7 @@ import { encodeIndexed } from './envelope/index.js';
 import { DefinitionError, NotAskableError, NotIndexableError } from './errors.js';
 import { type Keyring, openedOf } from './keyring/index.js';
 import { MAX_LOOKUP_VALUES } from './limits.js';
+import { type MaybePromise, andThen, mapEach } from './maybe.js';
 import type { LookupColumn, TokenLookup } from './ports/token-lookup.js';
 import { contextTenant } from './record-id.js';
 import type { LookupName, LookupValue, RecordArguments, TenantOptions } from './record-types.js';
@@ -39,6 +40,17 @@ export async function lookup<T extends Table, N extends LookupName<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<Lookup> {
+  return await tokensToAsk(definition, name, values, keyring, ...options);
+}
+
+/** {@link lookup}, as far as the engine answers at once. */
+export function tokensToAsk<T extends Table, N extends LookupName<T>>(
+  definition: T,
+  name: N,
+  values: LookupValue<T, N> | readonly LookupValue<T, N>[],
+  keyring: Keyring,
+  ...options: RecordArguments<T>
+): MaybePromise<Lookup> {
   const index = indexNamed(definition, name);
   const where = { table: definition.name, column: index.attributes.join(',') };
   const given = (options[0] as Partial<TenantOptions> | undefined)?.tenant;
@@ -51,25 +63,28 @@ export async function lookup<T extends Table, N extends LookupName<T>>(
     const value = valueToLookUp(definition, index, one);
     wanted.set(hex(encodeIndexed(value)), value);
   }
-  const columns: LookupColumn[] = [];
-  for (const place of tokenPlaces(definition).filter((one) => one.index === index)) {
-    const tokens = new Set<string>();
-    for (const value of wanted.values())
-      for (const token of await lookupTokens(openedOf(keyring), definition, place, tenant, value))
-        tokens.add(token);
-    const column = place.name === index.name ? index.column : place.name;
-    columns.push(Object.freeze({ index: place.name, column, tokens: Object.freeze([...tokens]) }));
-  }
-  const [own] = columns as [LookupColumn];
-  return Object.freeze({
-    from: definition.layout.from,
-    columns: Object.freeze(columns as [LookupColumn, ...LookupColumn[]]),
-    isFilling: index.isFilling,
-    tokens: own.tokens,
-    matches: (record: Readonly<Record<string, unknown>>) => {
-      const value = indexableValue(definition, index, record);
-      return value !== null && wanted.has(hex(encodeIndexed(value)));
-    },
+  const places = tokenPlaces(definition).filter((one) => one.index === index);
+  const asked = mapEach(places, (place) =>
+    andThen(
+      lookupTokens(openedOf(keyring), definition, place, tenant, wanted.values()),
+      (tokens): LookupColumn => {
+        const column = place.name === index.name ? index.column : place.name;
+        return Object.freeze({ index: place.name, column, tokens: Object.freeze([...new Set(tokens)]) });
+      },
+    ),
+  );
+  return andThen(asked, (columns) => {
+    const [own] = columns as [LookupColumn];
+    return Object.freeze({
+      from: definition.layout.from,
+      columns: Object.freeze(columns as [LookupColumn, ...LookupColumn[]]),
+      isFilling: index.isFilling,
+      tokens: own.tokens,
+      matches: (record: Readonly<Record<string, unknown>>) => {
+        const value = indexableValue(definition, index, record);
+        return value !== null && wanted.has(hex(encodeIndexed(value)));
+      },
+    });
   });
 }
 

@@ -45,6 +45,31 @@ export function lastly<T>(start: () => MaybePromise<T>, last: () => void): Maybe
   );
 }
 
-function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
+/** `work` for each item, in order; a promise only where one of the results is. Rejects as `Promise.all` does. */
+export function mapEach<T, U>(
+  items: readonly T[],
+  work: (item: T, position: number) => MaybePromise<U>,
+): MaybePromise<U[]> {
+  const results = new Array<MaybePromise<U>>(items.length);
+  let isWaiting = false;
+  try {
+    for (let i = 0; i < items.length; i++) {
+      const result = work(items[i] as T, i);
+      results[i] = result;
+      if (isPromise(result)) isWaiting = true;
+    }
+  } catch (error) {
+    for (const result of results) if (isPromise(result)) ignore(result);
+    throw error;
+  }
+  return isWaiting ? Promise.all(results) : (results as U[]);
+}
+
+/** Whatever comes of it has been told already. */
+export function ignore(promise: PromiseLike<unknown>): void {
+  promise.then(undefined, () => {});
+}
+
+export function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function';
 }

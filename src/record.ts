@@ -6,7 +6,7 @@ import { DefinitionError, InvalidValueError } from './errors.js';
 import { withFormer } from './former.js';
 import type { Keyring } from './keyring/index.js';
 import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY } from './limits.js';
-import type { MaybePromise } from './maybe.js';
+import { type MaybePromise, andThen, mapEach } from './maybe.js';
 import { contextRecord, contextTenant, idValues } from './record-id.js';
 import type {
   AttributeName,
@@ -47,16 +47,31 @@ export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<EncryptedRecord<T, R>> {
-  const tenant = tenantOf(options);
-  const sealed = mapAttributes(definition, record, tenant, (place, value) => {
-    if (value === null && !place.attribute.spec.hideNull) return null;
-    return sealValue(keyring, place, value);
-  });
-  if (definition.indexes.length === 0) return (await sealed) as EncryptedRecord<T, R>;
-  const where = { table: definition.name };
-  const tokens = sealTokens(keyring, definition, record, contextTenant(definition, tenant, where));
-  const [cells, named] = await Promise.all([sealed, tokens]);
-  return Object.assign(cells, Object.fromEntries(named)) as EncryptedRecord<T, R>;
+  return await sealRecord(definition, record, keyring, options);
+}
+
+/** {@link encryptRecord}, as far as the engine answers at once. */
+export function sealRecord<T extends Table, R extends RecordInput<T>>(
+  definition: T,
+  record: R,
+  keyring: Keyring,
+  options: readonly unknown[],
+): MaybePromise<EncryptedRecord<T, R>> {
+  const given = tenantOf(options);
+  const places = presentPlaces(definition, record, given);
+  const seal = (): MaybePromise<Record<string, unknown>> =>
+    withChanged(record, places, (place, value) =>
+      value === null && !place.attribute.spec.hideNull ? null : sealValue(keyring, place, value),
+    );
+  if (definition.indexes.length === 0) return seal() as MaybePromise<EncryptedRecord<T, R>>;
+  const tenant = contextTenant(definition, given, { table: definition.name });
+  const parts = mapEach(
+    [() => sealTokens(keyring, definition, record, tenant), seal] as (() => MaybePromise<unknown>)[],
+    (part) => part(),
+  );
+  return andThen(parts, ([tokens, cells]) =>
+    Object.assign(cells as object, Object.fromEntries(tokens as [string, unknown][])),
+  ) as MaybePromise<EncryptedRecord<T, R>>;
 }
 
 /**
@@ -75,14 +90,24 @@ export async function decryptRecord<T extends Table, R extends StoredInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<DecryptedRecord<T, R>> {
-  const tenant = tenantOf(options);
-  return (await mapAttributes(definition, row, tenant, (place, stored) =>
+  return await openRecord(definition, row, keyring, options);
+}
+
+/** {@link decryptRecord}, as far as the engine answers at once. */
+export function openRecord<T extends Table, R extends StoredInput<T>>(
+  definition: T,
+  row: R,
+  keyring: Keyring,
+  options: readonly unknown[],
+): MaybePromise<DecryptedRecord<T, R>> {
+  const places = presentPlaces(definition, row, tenantOf(options));
+  return withChanged(row, places, (place, stored) =>
     place.attribute.adopting?.from
       ? openOrAdopt(keyring, place, place.attribute.adopting, stored, row)
       : stored === null
         ? null
         : openValue(keyring, place, stored),
-  )) as DecryptedRecord<T, R>;
+  ) as MaybePromise<DecryptedRecord<T, R>>;
 }
 
 /** Many records, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
@@ -123,11 +148,23 @@ export async function encryptCell<T extends Table, K extends AttributeName<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<CellNamed<T, K>> {
+  return (await sealOne(definition, attribute, value, id, keyring, options)) as CellNamed<T, K>;
+}
+
+/** {@link encryptCell}, as far as the engine answers at once. */
+export function sealOne(
+  definition: Table,
+  attribute: string,
+  value: unknown,
+  id: object,
+  keyring: Keyring,
+  options: readonly unknown[],
+): MaybePromise<unknown> {
   const place = placeOf(definition, attribute, id, tenantOf(options));
   if (value === undefined || (value === null && !place.attribute.spec.hideNull)) {
     throw new InvalidValueError('A null that is not hidden has no cell: store null.', { ...place.where });
   }
-  return (await sealValue(keyring, place, value)) as CellNamed<T, K>;
+  return sealValue(keyring, place, value);
 }
 
 /** Decrypts one cell: the reverse of {@link encryptCell}. Throws as {@link decryptRecord} does. */
@@ -139,8 +176,20 @@ export async function decryptCell<T extends Table, K extends AttributeName<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<ValueOf<AttributeNamed<T, K>> | null> {
-  const place = placeOf(definition, attribute, id, tenantOf(options));
-  return (await openValue(keyring, place, cell)) as ValueOf<AttributeNamed<T, K>> | null;
+  const value = await openOne(definition, attribute, cell, id, keyring, options);
+  return value as ValueOf<AttributeNamed<T, K>> | null;
+}
+
+/** {@link decryptCell}, as far as the engine answers at once. */
+export function openOne(
+  definition: Table,
+  attribute: string,
+  cell: string | Uint8Array,
+  id: object,
+  keyring: Keyring,
+  options: readonly unknown[],
+): MaybePromise<unknown> {
+  return openValue(keyring, placeOf(definition, attribute, id, tenantOf(options)), cell);
 }
 
 /** The cell; where there is none, the plaintext beside it, if it was selected. */
@@ -158,41 +207,42 @@ function openOrAdopt(
   return stored === null ? null : openValue(keyring, place, stored);
 }
 
-/** A copy of the record in which `change` has replaced the attributes that are there. */
-async function mapAttributes(
-  definition: Table,
-  record: object,
-  tenantGiven: unknown,
-  change: (place: CellPlace, value: unknown) => MaybePromise<unknown>,
-): Promise<Record<string, unknown>> {
-  const copy: Record<string, unknown> = { ...record };
+/** The places of the attributes that are in the record. Every place is known, and every argument refused, before the first value is touched. */
+function presentPlaces(definition: Table, record: object, tenantGiven: unknown): CellPlace[] {
   const where = { table: definition.name };
   const tenant = contextTenant(definition, tenantGiven, where);
   const values = idValues(definition, record);
+  assertNamedByAttribute(definition, record);
   let bound: ContextValue | undefined;
-  assertNamedByAttribute(definition, copy);
-  const present = Object.entries(definition.encrypt).filter(
-    ([name]) => Object.hasOwn(copy, name) && copy[name] !== undefined,
-  );
+  const places: CellPlace[] = [];
+  for (const [column, attribute] of Object.entries(definition.encrypt)) {
+    if (!Object.hasOwn(record, column) || (record as Record<string, unknown>)[column] === undefined) continue;
+    const isBoundToRecord = bindingOf(definition, attribute) === 'record';
+    if (isBoundToRecord) bound ??= contextRecord(definition, values, { ...where, column });
+    const place = cellPlace(definition, column, attribute, isBoundToRecord ? bound : undefined, tenant);
+    places.push(rebindable(definition, place, record));
+  }
+  return places;
+}
 
-  // Every place is known, and every argument refused, before the first value is touched.
-  const places = present.map(([column, attribute]) => {
-    if (bindingOf(definition, attribute) === 'record')
-      bound ??= contextRecord(definition, values, { ...where, column });
-    const record = bindingOf(definition, attribute) === 'record' ? bound : undefined;
-    return rebindable(definition, cellPlace(definition, column, attribute, record, tenant), copy);
+/** A copy of the record in which `change` has replaced the values of these places. */
+function withChanged(
+  record: object,
+  places: readonly CellPlace[],
+  change: (place: CellPlace, value: unknown) => MaybePromise<unknown>,
+): MaybePromise<Record<string, unknown>> {
+  const copy: Record<string, unknown> = { ...record };
+  const changed = mapEach(places, (place) => change(place, copy[place.where.column as string]));
+  return andThen(changed, (values) => {
+    places.forEach((place, i) => {
+      copy[place.where.column as string] = values[i];
+    });
+    return copy;
   });
-  const changed = await Promise.all(
-    places.map(async (place) => change(place, copy[place.where.column as string])),
-  );
-  places.forEach((place, i) => {
-    copy[place.where.column as string] = changed[i];
-  });
-  return copy;
 }
 
 /** A value under its column's name would pass through: plaintext on its way in, a cell that is not opened on its way out. */
-function assertNamedByAttribute({ name: table, layout }: Table, record: Record<string, unknown>): void {
+function assertNamedByAttribute({ name: table, layout }: Table, record: object): void {
   const { key, tenant, cells } = layout;
   const names = new Set([...key, ...(tenant ? [tenant] : [])].map(({ name }) => name));
   for (const { attribute, column } of cells) {

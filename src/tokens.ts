@@ -1,10 +1,10 @@
 import type { Attribute } from './attribute.js';
 import { type BlindIndex, type IndexedValue, type TokenScope, tokenScope } from './blind-index/index.js';
-import { Lru } from './cipher/index.js';
+import { type DataKey, Lru } from './cipher/index.js';
 import type { ContextPart } from './envelope/index.js';
 import { IncompleteIndexError } from './errors.js';
 import { type Keyring, type OpenedKeyring, type TokenKeyChoice, openedOf } from './keyring/index.js';
-import { type MaybePromise, andThen } from './maybe.js';
+import { type MaybePromise, andThen, mapEach } from './maybe.js';
 import type { Table } from './table.js';
 
 /** A column of tokens: an index's own, or the second one of an index that is changing its key. */
@@ -32,12 +32,12 @@ export function tokenPlaces({ indexes }: Table): TokenPlace[] {
  * The tokens that go with a record or a patch, by their names: of every index whose attributes are in it. Throws
  * `IncompleteIndexError` where only some of them are.
  */
-export async function sealTokens(
+export function sealTokens(
   keyring: Keyring,
   definition: Table,
   record: Readonly<Record<string, unknown>>,
   tenant: ContextPart | undefined,
-): Promise<[name: string, token: string | null][]> {
+): MaybePromise<[name: string, token: string | null][]> {
   if (definition.indexes.length === 0) return [];
   const isThere = (attribute: string): boolean =>
     Object.hasOwn(record, attribute) && record[attribute] !== undefined;
@@ -51,11 +51,11 @@ export async function sealTokens(
   const places = tokenPlaces(definition).filter(({ index }) => names.has(index.name));
   const values = new Map(touched.map((index) => [index, indexedValue(definition, index, record)]));
   const opened = openedOf(keyring);
-  return Promise.all(
-    places.map(async (place): Promise<[string, string | null]> => {
-      const value = values.get(place.index) ?? null;
-      return [place.name, await sealToken(opened, definition, place, tenant, value)];
-    }),
+  return mapEach(places, (place) =>
+    andThen(
+      sealToken(opened, definition, place, tenant, values.get(place.index) ?? null),
+      (token): [string, string | null] => [place.name, token],
+    ),
   );
 }
 
@@ -75,23 +75,28 @@ export function sealToken(
   );
 }
 
-/** Every token that the value may have in a column: one for each index key that is alive, the one for new tokens first. */
-export async function lookupTokens(
+/** Every token that the values may have in a column: of each one for every index key that is alive, that for new tokens first. */
+export function lookupTokens(
   opened: OpenedKeyring,
   definition: Table,
   { index, key }: TokenPlace,
   tenant: ContextPart | undefined,
-  value: IndexedValue,
-): Promise<string[]> {
+  values: Iterable<IndexedValue>,
+): MaybePromise<string[]> {
   const where = { table: definition.name, column: index.attributes.join(',') };
-  const keys =
-    key === 'active' ? await opened.lookupKeys(tenant, where) : [await opened.tokenKey(tenant, key, where)];
+  const keys: MaybePromise<readonly DataKey[]> =
+    key === 'active'
+      ? opened.lookupKeys(tenant, where)
+      : andThen(opened.tokenKey(tenant, key, where), (one) => [one]);
   const scopes = [tokenScopeOf(definition, index, tenant)];
   const former = formerIndex(definition, index);
   if (former) scopes.push(tokenScopeOf(former.definition, former.index, tenant));
-  return Promise.all(
-    scopes.flatMap((scope) => keys.map(async (key) => opened.tokenKeys.token(key, scope, value))),
-  );
+  return andThen(keys, (keys) => {
+    const wanted = [...values].flatMap((value) =>
+      scopes.flatMap((scope) => keys.map((key) => ({ key, scope, value }))),
+    );
+    return mapEach(wanted, ({ key, scope, value }) => opened.tokenKeys.token(key, scope, value));
+  });
 }
 
 /** What an index makes of a record's values: null where one of them is null, or has nothing to index. */

@@ -54,6 +54,7 @@ const CELLS = [
   'tokens.ts',
   'record.ts',
   'lookup.ts',
+  'synchronous.ts',
 ];
 const CORE = [...BASE, ...CELLS];
 
@@ -63,6 +64,7 @@ const PUBLIC = [
   'rotation/index.ts',
   'passphrase/public.ts',
   'file.ts',
+  'node.ts',
   'blind-index/public.ts',
   'store/memory.ts',
   'store/environment-keyring.ts',
@@ -79,6 +81,7 @@ const ROOMS: readonly Room[] = [
   ...CELLS.map((room, place) => ({ room, mayImport: [...BASE, ...CELLS.slice(0, place)] })),
   { room: 'index.ts', mayImport: CORE },
   { room: 'file.ts', mayImport: ['store/file-keyring.ts', 'passphrase/write-file.ts'] },
+  { room: 'node.ts', mayImport: ['engine/node.ts'] },
   { room: 'store/', mayImport: GROUND },
   { room: 'sweep/', mayImport: CORE },
   { room: 'rotation/', mayImport: [...CORE, 'sweep/'] },

@@ -56,13 +56,10 @@ describe('AES-256-GCM', () => {
   });
 
   it.each(cases.filter(invalid))('case $tcId does not open: $comment', async (vector) => {
-    const opening = engine.open(
-      await keyOf(vector),
-      decodeHex(vector.iv),
-      decodeHex(vector.aad),
-      decodeHex(vector.ct + vector.tag),
-    );
-    await expect(opening).rejects.toThrow(AuthenticationError);
+    const key = await keyOf(vector);
+    const opening = async (): Promise<unknown> =>
+      engine.open(key, decodeHex(vector.iv), decodeHex(vector.aad), decodeHex(vector.ct + vector.tag));
+    await expect(opening()).rejects.toThrow(AuthenticationError);
   });
 });
 
@@ -118,7 +115,8 @@ describe('HKDF-SHA-256', () => {
   // Their salts play no part: 255 blocks are the most that there is.
   it.each(cases.filter(invalid))('case $tcId is refused: $comment', async (vector) => {
     const key = await engine.importKey(decodeHex(vector.ikm));
-    await expect(engine.deriveBytes(key, decodeHex(vector.info), vector.size)).rejects.toThrow();
+    const derive = async (): Promise<unknown> => engine.deriveBytes(key, decodeHex(vector.info), vector.size);
+    await expect(derive()).rejects.toThrow();
     expect((await engine.deriveBytes(key, decodeHex(vector.info), 255 * 32)).length).toBe(255 * 32);
   });
 });

@@ -136,8 +136,12 @@ export class HeldDocument {
   }
 
   get isStale(): boolean {
+    return this.isOlderThan(this.maxStaleMs);
+  }
+
+  /** Whether the document that is held was read longer ago, by either clock. */
+  isOlderThan(limit: number): boolean {
     const { monotonicMs, wallMs } = momentOf(this.environment);
-    const limit = this.maxStaleMs;
     // A suspended machine stops the one clock on some systems; somebody who sets it, the other.
     return monotonicMs - this.#readAt.monotonicMs > limit || wallMs - this.#readAt.wallMs > limit;
   }

@@ -42,13 +42,14 @@ export type {
   KeyringListener,
 } from './events.js';
 export { type Abandoned, type HoldChoice, countUnderKey, holdOf } from './hold.js';
-export { Keyring, openedOf } from './keyring.js';
+export { Keyring, type SynchronousKeyring, openedOf } from './keyring.js';
 export { keyIdOf } from './keys.js';
 export {
   type CreateOptions,
   type HoldOptions,
   type KeyringPin,
   type OpenOptions,
+  type SynchronousOptions,
   createKeyring,
   createKeyringIn,
   openKeyring,

@@ -40,6 +40,14 @@ export class Keyring {
   }
 }
 
+declare const answersAtOnce: unique symbol;
+
+/** A {@link Keyring} whose engine answers at once (`nodeEngine()` of cellseal/node): the functions whose names end in `Sync` take one. */
+export interface SynchronousKeyring extends Keyring {
+  /** In the type alone. */
+  readonly [answersAtOnce]: true;
+}
+
 /** @internal */
 export function keyringOf(opened: OpenedKeyring): Keyring {
   return wrap(opened);

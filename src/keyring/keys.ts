@@ -1,6 +1,7 @@
 import { type Bytes, base32, concat, equalBytes, hex, utf8 } from '../bytes.js';
 import { type ContextPart, encodeItem, hkdfInfo } from '../envelope/index.js';
 import { AuthenticationError, KeyringDamagedError, UnknownKeyError } from '../errors.js';
+import { type MaybePromise, andThen, rescue } from '../maybe.js';
 import type { AeadKey, DerivationKey, Engine, MacKey } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
 import type { KeyringDocument } from './document.js';
@@ -34,7 +35,7 @@ export async function deriveRootKeys(
 }
 
 /** C: the commitment to a key, from which its id comes. */
-export async function keyCommitment(engine: Engine, kind: KeyKind, key: DerivationKey): Promise<Bytes> {
+export function keyCommitment(engine: Engine, kind: KeyKind, key: DerivationKey): MaybePromise<Bytes> {
   return engine.deriveBytes(key, hkdfInfo(COMMITMENT_LABELS[kind]), SUITE_1.commitmentBytes);
 }
 
@@ -95,22 +96,26 @@ export async function makeKey(
 }
 
 /** Unwraps an entry's key and holds it to its commitment. */
-export async function loadKey(
+export function loadKey(
   engine: Engine,
   root: RootKeys,
   keyringId: string,
   entry: KeyEntry & { readonly wrapped: Bytes },
-): Promise<DerivationKey> {
+): MaybePromise<DerivationKey> {
   const iv = entry.wrapped.subarray(0, SUITE_1.ivBytes);
   const sealed = entry.wrapped.subarray(SUITE_1.ivBytes);
-  const where = { keyId: keyIdOf(entry) };
-  try {
-    const key = await engine.unwrapKey(root.wrap, iv, sealed, keyAad(keyringId, entry));
-    if (equalBytes(await keyCommitment(engine, entry.kind, key), entry.commitment)) return key;
-  } catch (error) {
-    if (!(error instanceof AuthenticationError)) throw error;
-  }
-  throw new KeyringDamagedError('A wrapped key is not the key that its entry names.', where);
+  const unwrapped = rescue(
+    () => engine.unwrapKey(root.wrap, iv, sealed, keyAad(keyringId, entry)),
+    (error): never => {
+      throw error instanceof AuthenticationError ? notItself(entry) : error;
+    },
+  );
+  return andThen(unwrapped, (key) =>
+    andThen(keyCommitment(engine, entry.kind, key), (commitment) => {
+      if (!equalBytes(commitment, entry.commitment)) throw notItself(entry);
+      return key;
+    }),
+  );
 }
 
 /** The entry with its key wrapped under another root key; the bytes pass through here and are wiped. */
@@ -153,7 +158,11 @@ async function openWrapped(
   } finally {
     if (!isItself) bytes?.fill(0); // also where the engine fails in between
   }
-  throw new KeyringDamagedError('A wrapped key is not the key that its entry names.', {
+  throw notItself(entry);
+}
+
+function notItself(entry: KeyEntry): KeyringDamagedError {
+  return new KeyringDamagedError('A wrapped key is not the key that its entry names.', {
     keyId: keyIdOf(entry),
   });
 }

@@ -9,14 +9,14 @@ import {
 import { DEFAULT_MAX_STALE_MS, MAX_KEYRING_BYTES } from '../limits.js';
 import type { MaybePromise } from '../maybe.js';
 import { platformRandom, systemClock } from '../platform.js';
-import type { Engine } from '../ports/engine.js';
+import type { Engine, SynchronousEngine } from '../ports/engine.js';
 import type { KeyringStore } from '../ports/keyring-store.js';
 import { SUITE_1 } from '../suite.js';
 import { type KeyringDocument, decodePayload, splitDocument } from './document.js';
 import type { Environment } from './environment.js';
 import type { KeyringListener } from './events.js';
 import { HeldDocument, type Holding, momentOf, sealDocument, unlockedBy } from './held-document.js';
-import { type Keyring, keyringOf } from './keyring.js';
+import { type Keyring, type SynchronousKeyring, keyringOf } from './keyring.js';
 import { deriveRootKeys, makeKey } from './keys.js';
 import { OpenedKeyring, randomName } from './opened.js';
 import { assertPolicy } from './policy.js';
@@ -55,6 +55,12 @@ export interface HoldOptions {
   readonly renewSecret?: () => MaybePromise<UnlockSecret>;
 }
 
+/** An engine that answers at once, so that the keyring does. */
+export interface SynchronousOptions {
+  /** `nodeEngine()` of cellseal/node. */
+  readonly engine: SynchronousEngine;
+}
+
 /** What {@link openKeyring} takes: a secret, and how to hold what it opens. */
 export interface OpenOptions extends UnlockSecret, HoldOptions {
   /** What the document must be, whatever the store gives: an older one, or another keyring's, is refused. Default: whatever the store gives. */
@@ -75,6 +81,11 @@ const SLOT_ID_BYTES = 8;
  * @throws InvalidPassphraseError if the passphrase is empty, ill-formed, over 1 KiB, or has characters that get lost when it is saved.
  * @throws PassphraseDamagedError if it looks like a generated one of which a character has changed.
  */
+export function createKeyring(
+  store: KeyringStore,
+  options: CreateOptions & SynchronousOptions,
+): Promise<SynchronousKeyring>;
+export function createKeyring(store: KeyringStore, options: CreateOptions): Promise<Keyring>;
 export async function createKeyring(store: KeyringStore, options: CreateOptions): Promise<Keyring> {
   return createKeyringIn(environmentOf(options), store, options);
 }
@@ -89,6 +100,11 @@ export async function createKeyring(store: KeyringStore, options: CreateOptions)
  * @throws WrongKeyringError if it is not the pinned keyring; KeyringRolledBackError if it is older than the pin.
  * @throws InvalidPassphraseError if nothing was given, or it is ill-formed.
  */
+export function openKeyring(
+  store: KeyringStore,
+  options: OpenOptions & SynchronousOptions,
+): Promise<SynchronousKeyring>;
+export function openKeyring(store: KeyringStore, options: OpenOptions): Promise<Keyring>;
 export async function openKeyring(store: KeyringStore, options: OpenOptions): Promise<Keyring> {
   return openKeyringIn(environmentOf(options), store, options);
 }

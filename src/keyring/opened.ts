@@ -13,7 +13,7 @@ import {
   type Where,
 } from '../errors.js';
 import { DATA_KEY_CACHE_ENTRIES, MAX_STORE_WAIT_MS } from '../limits.js';
-import { type MaybePromise, andThen } from '../maybe.js';
+import { type MaybePromise, andThen, ignore, isPromise, mapEach, rescue } from '../maybe.js';
 import type { DerivationKey } from '../ports/engine.js';
 import type { KeyringDocument, PageReference } from './document.js';
 import type { Environment } from './environment.js';
@@ -127,7 +127,7 @@ export class OpenedKeyring {
     const own = held.roster.own(tenant);
     if (own || held.document.pages.length === 0) return { held, entry: own ?? shared };
     // From the document that the page belongs to: while it was read another one may have come.
-    return this.#pageOf(tenant).then(({ held, page }) => ({
+    return andThen(this.#pageOf(tenant), ({ held, page }) => ({
       held,
       entry: page.roster.own(tenant) ?? held.roster.active('data', undefined),
     }));
@@ -164,12 +164,12 @@ export class OpenedKeyring {
   /** Every key under which tokens of a tenant may stand, the one for new tokens first: that all share included. */
   lookupKeys(tenant: ContextPart | undefined, where: Where): MaybePromise<readonly DataKey[]> {
     return this.#fresh(() =>
-      andThen(this.#indexEntries(tenant), async ({ held, entries }) => {
+      andThen(this.#indexEntries(tenant), ({ held, entries }) => {
         const live = entries.filter(({ state }) => KEY_STATES[state].opens);
         const active = activeOf(live);
         if (!active) throw new NoActiveKeyError({ ...where, kind: 'index' });
         const ordered = [active, ...live.filter((entry) => entry !== active)];
-        return Promise.all(ordered.map((entry) => this.#load(held, entry)));
+        return mapEach(ordered, (entry) => this.#load(held, entry));
       }),
     );
   }
@@ -190,7 +190,7 @@ export class OpenedKeyring {
     if (tenant === undefined) return { held, entries: shared };
     const own = held.roster.indexKeys(tenant);
     if (held.document.pages.length === 0) return { held, entries: [...own, ...shared] };
-    return this.#pageOf(tenant).then(({ held, page }) => ({
+    return andThen(this.#pageOf(tenant), ({ held, page }) => ({
       held,
       entries: [
         ...page.roster.indexKeys(tenant),
@@ -219,6 +219,11 @@ export class OpenedKeyring {
       throw new KeyringStaleError();
     }
     if (this.newest.isStale) throw new KeyringStaleError();
+  }
+
+  /** Has the keyring read again when half of its time is over: for callers that cannot wait for it later. */
+  refreshAhead(): void {
+    if (this.newest.isOlderThan(this.newest.maxStaleMs / 2)) ignore(this.#reloads.request());
   }
 
   /**
@@ -280,7 +285,7 @@ export class OpenedKeyring {
     const { held } = this.newest;
     const entry = held.roster.get(keyId);
     if (entry || tenant === undefined || held.document.pages.length === 0) return { held, entry };
-    return this.#pageOf(tenant).then(({ held, page }) => ({ held, entry: page.roster.get(keyId) }));
+    return andThen(this.#pageOf(tenant), ({ held, page }) => ({ held, entry: page.roster.get(keyId) }));
   }
 
   #entryOfAnybody(keyId: string): MaybePromise<Found> {
@@ -296,12 +301,17 @@ export class OpenedKeyring {
     });
   }
 
-  async #pageOf(tenant: ContextPart): Promise<{ readonly held: Held; readonly page: KeyPage }> {
-    const bucket = await bucketOf(this.environment.engine, tenant);
-    return this.#readPages(async (held) => {
-      const { pages } = held.document;
-      const reference = pages[pageOfBucket(pages, bucket)] as PageReference;
-      return { held, page: await this.newest.pages.read(reference) };
+  #pageOf(tenant: ContextPart): MaybePromise<{ readonly held: Held; readonly page: KeyPage }> {
+    return andThen(bucketOf(this.environment.engine, tenant), (bucket) => {
+      const referenceIn = ({ document: { pages } }: Held): PageReference =>
+        pages[pageOfBucket(pages, bucket)] as PageReference;
+      const { held } = this.newest;
+      const page = held.document.pages.length > 0 && this.newest.pages.held(referenceIn(held));
+      if (page) return { held, page };
+      return this.#readPages(async (held) => ({
+        held,
+        page: await this.newest.pages.read(referenceIn(held)),
+      }));
     });
   }
 
@@ -326,25 +336,26 @@ export class OpenedKeyring {
     if (loaded !== undefined) return loaded;
     const { wrapped } = entry;
     if (!wrapped) throw new DestroyedKeyError({ keyId });
-    const loading = this.#unwrap(held, { ...entry, wrapped }).then(
-      (key) => {
-        const dataKey = { keyId, keyIdBytes: keyIdBytes(entry.commitment), key };
-        this.#loaded.set(keyId, dataKey); // from now on without a promise
-        return dataKey;
-      },
-      (error: unknown) => {
+    const loading = rescue(
+      () =>
+        andThen(this.#unwrap(held, { ...entry, wrapped }), (key) => {
+          const dataKey = { keyId, keyIdBytes: keyIdBytes(entry.commitment), key };
+          this.#loaded.set(keyId, dataKey); // from now on without a promise
+          return dataKey;
+        }),
+      (error): never => {
         this.#loaded.delete(keyId);
         throw error;
       },
     );
-    this.#loaded.set(keyId, loading);
+    if (isPromise(loading)) this.#loaded.set(keyId, loading);
     return loading;
   }
 
   #unwrap(
     { document, unlocked }: Held,
     entry: KeyEntry & { readonly wrapped: Bytes },
-  ): Promise<DerivationKey> {
+  ): MaybePromise<DerivationKey> {
     return loadKey(this.environment.engine, unlocked.root, document.keyringId, entry);
   }
 

@@ -4,6 +4,7 @@ import { mapAll } from '../concurrency.js';
 import type { ContextPart } from '../envelope/index.js';
 import { KeyringDamagedError, KeyringLimitError, StoreUnfitError } from '../errors.js';
 import { DEFAULT_CONCURRENCY, MAX_PAGE_BYTES, PAGE_CACHE_ENTRIES, PAGE_SPLIT_BYTES } from '../limits.js';
+import { type MaybePromise, andThen } from '../maybe.js';
 import type { Engine } from '../ports/engine.js';
 import type { KeyringPages } from '../ports/keyring-store.js';
 import { damaged, list } from './checks.js';
@@ -37,14 +38,16 @@ function decodePage(bytes: Bytes): KeyPage {
  * The first two bytes of SHA-256 over the tenant, spelled without its type: tenants that are spelled alike stand in one
  * page, where a mistaken type is noticed.
  */
-export async function bucketOf(engine: Engine, tenant: ContextPart): Promise<number> {
-  const hash = await engine.digest(utf8(spelledTenant(tenant)));
-  return ((hash[0] as number) << 8) | (hash[1] as number);
+export function bucketOf(engine: Engine, tenant: ContextPart): MaybePromise<number> {
+  return andThen(
+    engine.digest(utf8(spelledTenant(tenant))),
+    (hash) => ((hash[0] as number) << 8) | (hash[1] as number),
+  );
 }
 
 /** The same for many. */
 export function bucketsOf(engine: Engine, tenants: readonly ContextPart[]): Promise<readonly number[]> {
-  return mapAll(tenants, DEFAULT_CONCURRENCY, (tenant) => bucketOf(engine, tenant));
+  return mapAll(tenants, DEFAULT_CONCURRENCY, async (tenant) => bucketOf(engine, tenant));
 }
 
 /** The place of the page that holds a bucket; the first page begins at bucket 0, so there is one. */
@@ -113,10 +116,15 @@ export class PageReader {
     this.#store = store;
   }
 
+  /** The page, if it is here already. */
+  held({ name }: PageReference): KeyPage | undefined {
+    return this.#held.get(name);
+  }
+
   /** Throws `PageGoneError`, or `KeyringDamagedError` where the bytes are not those that the document names. */
   read(reference: PageReference): Promise<KeyPage> {
     const { name } = reference;
-    const held = this.#held.get(name);
+    const held = this.held(reference);
     if (held) return Promise.resolve(held);
     const underWay = this.#reading.get(name);
     if (underWay) return underWay;

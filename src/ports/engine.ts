@@ -58,5 +58,11 @@ export interface Engine {
   digest(data: Bytes): MaybePromise<Bytes>;
 }
 
+/** An engine that can answer every call at once: what the functions whose names end in `Sync` need. */
+export interface SynchronousEngine extends Engine {
+  /** Does `work` with every answer given at once: while it runs, no method of the engine gives a promise. */
+  atOnce<T>(work: () => T): T;
+}
+
 /** Random bytes from the platform's cryptographic generator. */
 export type RandomSource = (bytes: number) => Bytes;

@@ -1,4 +1,13 @@
-import { type Keyring, KeyringExistsError, type KeyringStore, createKeyring, openKeyring } from '../index.js';
+import {
+  type Engine,
+  type Keyring,
+  KeyringExistsError,
+  type KeyringStore,
+  type SynchronousKeyring,
+  type SynchronousOptions,
+  createKeyring,
+  openKeyring,
+} from '../index.js';
 import { memoryKeyring } from '../store/memory.js';
 
 /** What {@link testKeyring} takes. */
@@ -7,6 +16,8 @@ export interface TestKeyringOptions {
   readonly store?: KeyringStore;
   /** What opens it, 32 bytes: to be named where another store object leads to the same keyring. Default: random, remembered for the store. */
   readonly rawKey?: Uint8Array;
+  /** As in `createKeyring`. Default: WebCrypto. */
+  readonly engine?: Engine;
 }
 
 /** The raw keys that were drawn, by the store that they are for. */
@@ -25,14 +36,18 @@ const drawn = new WeakMap<KeyringStore, Uint8Array>();
  *
  * @throws WrongSecretError if there is a keyring in the store already, and another raw key opens it.
  */
-export async function testKeyring(options: TestKeyringOptions = {}): Promise<Keyring> {
-  const { store = memoryKeyring() } = options;
-  const rawKey = options.rawKey ?? drawnFor(store);
+export function testKeyring(options: TestKeyringOptions & SynchronousOptions): Promise<SynchronousKeyring>;
+export function testKeyring(options?: TestKeyringOptions): Promise<Keyring>;
+export async function testKeyring({
+  store = memoryKeyring(),
+  ...options
+}: TestKeyringOptions = {}): Promise<Keyring> {
+  const secret = { ...options, rawKey: options.rawKey ?? drawnFor(store) };
   try {
-    return await createKeyring(store, { rawKey });
+    return await createKeyring(store, secret);
   } catch (error) {
     // There already, or another test was quicker.
-    if (error instanceof KeyringExistsError) return openKeyring(store, { rawKey });
+    if (error instanceof KeyringExistsError) return openKeyring(store, secret);
     throw error;
   }
 }

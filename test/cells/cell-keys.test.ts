@@ -3,17 +3,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../../src/bytes.js';
 import { CellKeys, type DataKey, Lru, type Scope } from '../../src/cipher/index.js';
+import { nodeEngine } from '../../src/engine/node.js';
 import { encodeContext } from '../../src/envelope/index.js';
 import { AuthenticationError } from '../../src/errors.js';
 import { CELLS_PER_SALT } from '../../src/limits.js';
 import type { MaybePromise } from '../../src/maybe.js';
 import type { AeadKey, Engine } from '../../src/ports/engine.js';
-import { syncEngine } from './sync-engine.js';
 
 const dataKey = (fill: number): DataKey => ({
   keyId: String.fromCharCode(0x61 + fill).repeat(26),
   keyIdBytes: new Uint8Array(16).fill(fill),
-  key: syncEngine().importKey(new Uint8Array(32).fill(fill)) as DataKey['key'],
+  key: nodeEngine().importKey(new Uint8Array(32).fill(fill)) as DataKey['key'],
 });
 const scope = (table: string): Scope => {
   const context = encodeContext('scope', { table });
@@ -27,7 +27,7 @@ const SCOPE = scope('customers');
 const noRandom = (): never => {
   throw new Error('no randomness was to be drawn');
 };
-/** What a synchronous engine answers. */
+/** What the Node engine answers. */
 const atOnce = <T>(answer: MaybePromise<T>): T => answer as T;
 const succeed = (key: AeadKey): AeadKey => key;
 const fail = (): never => {
@@ -35,10 +35,10 @@ const fail = (): never => {
 };
 
 /** Counts derivations; what derives is an argument. */
-function counting(derive: Engine['deriveAead'] = syncEngine().deriveAead) {
+function counting(derive: Engine['deriveAead'] = nodeEngine().deriveAead) {
   const counted = { derivations: 0 };
   const engine: Engine = {
-    ...syncEngine(),
+    ...nodeEngine(),
     deriveAead: (...args) => {
       counted.derivations++;
       return derive(...args);
@@ -92,7 +92,7 @@ describe('a cell key', () => {
   });
 
   it('is not pushed out by forged salts that are all under way at once', async () => {
-    const { counted, keys } = counting(async (...args) => syncEngine().deriveAead(...args));
+    const { counted, keys } = counting(async (...args) => nodeEngine().deriveAead(...args));
     const cellKeys = keys(1);
     await cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
     const forged = Array.from({ length: 50 }, (_, i) =>
@@ -133,7 +133,7 @@ describe('a cell key', () => {
   });
 
   it('that many want at once is derived once', async () => {
-    const { counted, keys } = counting(async (...args) => syncEngine().deriveAead(...args));
+    const { counted, keys } = counting(async (...args) => nodeEngine().deriveAead(...args));
     const cellKeys = keys();
     const all = await Promise.all(
       Array.from({ length: 30 }, () => cellKeys.use(KEY, SCOPE, saltOf(1), async (key) => key)),
@@ -143,7 +143,7 @@ describe('a cell key', () => {
   });
 
   it('that many want at once is kept where only one of them succeeds', async () => {
-    const { counted, keys } = counting(async (...args) => syncEngine().deriveAead(...args));
+    const { counted, keys } = counting(async (...args) => nodeEngine().deriveAead(...args));
     const cellKeys = keys();
     await Promise.allSettled(
       [fail, succeed, fail].map((work) =>
@@ -165,7 +165,7 @@ describe('a cell key', () => {
   ])('whose derivation %s is not kept, and the next one derives anew', async (_, faulty) => {
     let broken = true;
     const { counted, keys } = counting((...args) =>
-      broken ? faulty(...args) : syncEngine().deriveAead(...args),
+      broken ? faulty(...args) : nodeEngine().deriveAead(...args),
     );
     const cellKeys = keys();
     const use = async (): Promise<AeadKey> => cellKeys.use(KEY, SCOPE, saltOf(1), succeed);
@@ -183,7 +183,7 @@ describe('a cell key', () => {
 describe('the salt', () => {
   function drawing() {
     const draws: number[] = [];
-    const cellKeys = new CellKeys(syncEngine(), (bytes) => {
+    const cellKeys = new CellKeys(nodeEngine(), (bytes) => {
       draws.push(bytes);
       return new Uint8Array(bytes).fill(draws.length);
     });

@@ -6,6 +6,7 @@ import { type Bytes, hex } from '../../src/bytes.js';
 import { openDeterministic, sealDeterministic } from '../../src/cipher/index.js';
 import { decodeFramed, encodeFramed } from '../../src/codec/index.js';
 import { webCryptoEngine } from '../../src/engine/index.js';
+import { nodeEngine } from '../../src/engine/node.js';
 import type { Keyring } from '../../src/keyring/index.js';
 import { openedOf } from '../../src/keyring/index.js';
 import { keyCommitment, keyIdBytes, keyIdOf } from '../../src/keyring/keys.js';
@@ -26,13 +27,12 @@ import {
   reopened,
   seal,
 } from './support.js';
-import { syncEngine } from './sync-engine.js';
 
 const DATA_KEY = Uint8Array.from({ length: 32 }, (_, i) => 200 - i);
 
 describe.each([
   { name: 'WebCrypto', engine: webCryptoEngine() },
-  { name: 'a synchronous engine', engine: syncEngine() },
+  { name: 'the Node engine', engine: nodeEngine() },
 ])('with $name', ({ engine }) => {
   const store = memoryKeyring();
   let keyring: Keyring;

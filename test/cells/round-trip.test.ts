@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { bytes, integer, json, text, uuid } from '../../src/attribute.js';
 import { isUint8Array } from '../../src/bytes.js';
 import { webCryptoEngine } from '../../src/engine/index.js';
+import { nodeEngine } from '../../src/engine/node.js';
 import type { Keyring } from '../../src/keyring/index.js';
 import { decryptCell, encryptCell } from '../../src/record.js';
 import { memoryKeyring } from '../../src/store/memory.js';
@@ -20,7 +21,6 @@ import {
   reopened,
   seal,
 } from './support.js';
-import { syncEngine } from './sync-engine.js';
 
 const MIB = 1_048_576;
 
@@ -33,7 +33,7 @@ const CELLS = TYPES.map((type) => {
 // One law, over both engines: each sees the same keyring.
 describe.each([
   { name: 'WebCrypto', engine: webCryptoEngine() },
-  { name: 'a synchronous engine', engine: syncEngine() },
+  { name: 'the Node engine', engine: nodeEngine() },
 ])('with $name', ({ engine }) => {
   const store = memoryKeyring();
   let writer: Keyring;

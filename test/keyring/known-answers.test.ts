@@ -234,7 +234,9 @@ describe.each(vectors.keys)('the $kind key of tenant $tenant in keyring-v1.json'
         throw new TypeError('the engine is broken');
       },
     };
-    await expect(loadKey(broken, await roots(), keyringId, entry)).rejects.toBeInstanceOf(TypeError);
+    const derived = await roots();
+    const loading = async (): Promise<unknown> => loadKey(broken, derived, keyringId, entry);
+    await expect(loading()).rejects.toBeInstanceOf(TypeError);
     const slot = slotOf(vectors.slots.at(-1) as SlotCase);
     const opening = openSlot(broken, 'kr_7f6c', slot, unlockOf(vectors.slots.at(-1) as SlotCase));
     await expect(opening).rejects.toBeInstanceOf(TypeError);

@@ -1,8 +1,9 @@
 /** Keys and passphrases do not come out, and their bytes do not stay. */
+
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '../../src/bytes.js';
-import { webCryptoEngine } from '../../src/engine/index.js';
+import { webCryptoEngine } from '../../src/engine/webcrypto.js';
 import { DefinitionError, KeyringExistsError } from '../../src/errors.js';
 import { Keyring, createKeyring, listKeys, openKeyring } from '../../src/index.js';
 import { addKey, createKeyringIn, openKeyringIn, openedOf } from '../../src/keyring/index.js';
@@ -73,7 +74,8 @@ describe('a Keyring', () => {
   });
 
   it('holds keys that the platform does not let out', async () => {
-    const { keyring } = await knownKeyring();
+    const engine = webCryptoEngine();
+    const { keyring } = await knownKeyring(undefined, undefined, { engine });
     const { root } = openedOf(keyring);
     const { key } = await openedOf(keyring).sealingKey(undefined, {});
     for (const held of [root.wrap, root.mac, key] as unknown as Parameters<

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeEngine } from '../../src/engine/node.js';
 import {
   type Census,
   type Keyring,
@@ -35,7 +36,6 @@ import {
 import { memoryRecords } from '../../src/store/memory.js';
 import { sqliteRecords } from '../../src/store/sqlite.js';
 import type { CaseColumn, CaseRow, CaseTable } from '../../src/testing/conformance.js';
-import { syncEngine } from '../cells/sync-engine.js';
 import { type SettableStore, settableStore } from '../keyring/support.js';
 import { DRIVERS, type Driver } from '../stores/sqlite-drivers.js';
 import { type Application, applicationOf, createTable } from '../stores/subjects.js';
@@ -146,7 +146,7 @@ export interface JobRecord {
 
 // ── A keyring and records under it ──────────────────────────────────────────────────────────────────────────────────
 
-export const engine = syncEngine();
+export const engine = nodeEngine();
 
 export class World {
   readonly records: Records;

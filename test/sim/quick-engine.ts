@@ -1,12 +1,12 @@
 /** The synchronous engine of the tests, which remembers what it has derived: a simulation derives the same keys over and over. */
 import type { Bytes } from '../../src/bytes.js';
+import { nodeEngine } from '../../src/engine/node.js';
 import type { Engine, OpaqueKey } from '../../src/ports/engine.js';
-import { syncEngine } from '../cells/sync-engine.js';
 
 const MOST_REMEMBERED = 20_000;
 
 export function quickEngine(): Engine {
-  const inner = syncEngine();
+  const inner = nodeEngine();
   const names = new WeakMap<object, number>();
   const known = new Map<string, unknown>();
   let named = 0;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { webCryptoEngine } from '../../src/engine/webcrypto.js';
 import { decryptRecord, encryptRecord, listKeys, openKeyring, table, text, uuid } from '../../src/index.js';
 import { fileKeyring } from '../../src/store/file-keyring.js';
 import { memoryKeyring } from '../../src/store/memory.js';
@@ -24,7 +25,7 @@ describe('testKeyring', () => {
     const { subtle } = globalThis.crypto;
     const importKey = vi.spyOn(subtle, 'importKey');
     const deriveBits = vi.spyOn(subtle, 'deriveBits');
-    await testKeyring();
+    await testKeyring({ engine: webCryptoEngine() });
     const algorithms = JSON.stringify([importKey.mock.calls, deriveBits.mock.calls]);
     expect(algorithms).toContain('"HKDF"');
     expect(algorithms).not.toContain('PBKDF2');

@@ -1,21 +1,24 @@
-/** An engine that answers at once: nothing above it changes, and nothing above it makes it wait. */
+/** The engine on node:crypto: it gives what WebCrypto gives, at once; and nothing above it makes it wait. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { integer, text } from '../../src/attribute.js';
 import { type Bytes, hex } from '../../src/bytes.js';
 import { cellPlace, openValue, sealValue } from '../../src/cell.js';
-import { webCryptoEngine } from '../../src/engine/index.js';
+import { type NodeEngineOptions, nodeEngine } from '../../src/engine/node.js';
+import { webCryptoEngine } from '../../src/engine/webcrypto.js';
 import { AuthenticationError } from '../../src/errors.js';
 import { createKeyring, openKeyring } from '../../src/keyring/index.js';
 import type { AeadKey, Engine } from '../../src/ports/engine.js';
 import { decryptRecord, encryptRecord } from '../../src/record.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import { type Table, table } from '../../src/table.js';
-import { givenRandom, newKeyring, reopened } from './support.js';
-import { syncEngine } from './sync-engine.js';
+import { givenRandom, newKeyring, reopened } from '../cells/support.js';
 
+const ORIGINAL_FILL = Uint8Array.prototype.fill;
 const web = webCryptoEngine();
-const sync = syncEngine();
+const sync = nodeEngine();
+const NOTHING = new Uint8Array(0);
+const IV = new Uint8Array(12);
 const PASSPHRASE = 'correct horse battery staple';
 const customers = table('customers', {
   record: integer('id'),
@@ -32,7 +35,13 @@ describe('each method', () => {
     const answers: unknown[] = [
       key,
       aead,
-      sync.stretch(new Uint8Array(4), new Uint8Array(32), 1_000),
+      sync.atOnce(() => sync.stretch(new Uint8Array(4), new Uint8Array(32), 1_000)),
+      sync.open(
+        aead as AeadKey,
+        IV,
+        NOTHING,
+        sync.seal(aead as AeadKey, IV, NOTHING, new Uint8Array(3)) as Bytes,
+      ),
       sync.seal(aead as AeadKey, new Uint8Array(12), new Uint8Array(0), new Uint8Array(3)),
       sync.digest(new Uint8Array(1)),
     ];
@@ -93,6 +102,118 @@ describe('each method', () => {
     );
     expect(await engine.verifyMac(mac, new Uint8Array(32), aad)).toBe(false);
     expect(await engine.verifyMac(mac, await engine.mac(mac, aad), aad)).toBe(true);
+  });
+});
+
+describe('what may take long', () => {
+  const key = sync.deriveAead(
+    sync.importKey(new Uint8Array(32)) as never,
+    new Uint8Array(8),
+    new Uint8Array(1),
+  );
+  const value = new Uint8Array(1_000).fill(7);
+  const sealedBy = (options: NodeEngineOptions, data: Bytes) => {
+    const engine = nodeEngine(options);
+    return { engine, sealed: engine.seal(key as AeadKey, IV, NOTHING, data) };
+  };
+
+  it('goes to the thread pool from so many bytes on, with the same bytes back', async () => {
+    const pooled = sealedBy({ threadPoolBytes: 1_000 }, value);
+    expect(pooled.sealed).toBeInstanceOf(Promise);
+    const sealed = (await pooled.sealed) as Bytes;
+    expect(hex(sealed)).toBe(hex(sealedBy({ threadPoolBytes: 1_001 }, value).sealed as Bytes));
+    const opened = pooled.engine.open(key as AeadKey, IV, NOTHING, sealed);
+    expect(opened).toBeInstanceOf(Promise);
+    expect(hex((await opened) as Bytes)).toBe(hex(value));
+    expect(hex(sync.open(key as AeadKey, IV, NOTHING, sealed) as Bytes)).toBe(hex(value));
+    sealed[5] = (sealed[5] as number) ^ 1;
+    await expect(pooled.engine.open(key as AeadKey, IV, NOTHING, sealed)).rejects.toThrow(
+      AuthenticationError,
+    );
+  });
+
+  it('stays where it is while the engine answers at once, and from 256 KiB on without being told', () => {
+    const { engine } = sealedBy({ threadPoolBytes: 0 }, value);
+    expect(engine.atOnce(() => engine.seal(key as AeadKey, IV, NOTHING, value))).toBeInstanceOf(Uint8Array);
+    expect(() =>
+      engine.atOnce(() => {
+        throw new RangeError('from within');
+      }),
+    ).toThrow(RangeError);
+    expect(engine.seal(key as AeadKey, IV, NOTHING, value), 'as before').toBeInstanceOf(Promise);
+    expect(sealedBy({}, new Uint8Array(256 * 1024 - 1)).sealed).toBeInstanceOf(Uint8Array);
+    expect(sealedBy({}, new Uint8Array(256 * 1024)).sealed).toBeInstanceOf(Promise);
+    const never = { threadPoolBytes: Number.POSITIVE_INFINITY };
+    expect(sealedBy(never, new Uint8Array(256 * 1024)).sealed).toBeInstanceOf(Uint8Array);
+  });
+
+  it('is a passphrase, which is stretched to the same key on the thread pool', async () => {
+    const [passphrase, salt, info] = [new Uint8Array(4), new Uint8Array(32), new Uint8Array(1)];
+    const stretching = sync.stretch(passphrase, salt, 1_000);
+    expect(stretching).toBeInstanceOf(Promise);
+    const keys = [
+      await stretching,
+      sync.atOnce(() => sync.stretch(passphrase, salt, 1_000)),
+      await web.stretch(passphrase, salt, 1_000),
+    ];
+    const derived = [
+      sync.deriveBytes(keys[0] as never, info, 32),
+      sync.deriveBytes(keys[1] as never, info, 32),
+      await web.deriveBytes(keys[2] as never, info, 32),
+    ];
+    expect(new Set(derived.map((bytes) => hex(bytes as Bytes))).size).toBe(1);
+  });
+
+  it('is refused where its limit is none', () => {
+    for (const threadPoolBytes of [-1, Number.NaN, 'all' as never])
+      expect(() => nodeEngine({ threadPoolBytes })).toThrow(/threadPoolBytes/);
+  });
+});
+
+describe('bytes of the engine', () => {
+  it('are plain, and stand alone in their buffer', () => {
+    const key = sync.deriveAead(
+      sync.importKey(new Uint8Array(32)) as never,
+      new Uint8Array(8),
+      new Uint8Array(1),
+    ) as AeadKey;
+    const mac = sync.deriveMac(sync.importKey(new Uint8Array(32)) as never, new Uint8Array(1));
+    const stream = sync.deriveStream(sync.importKey(new Uint8Array(32)) as never, new Uint8Array(1));
+    const sealed = sync.seal(key, IV, NOTHING, new Uint8Array(40)) as Bytes;
+    const all = [
+      sealed,
+      sync.open(key, IV, NOTHING, sealed),
+      sync.mac(mac as never, sealed),
+      sync.digest(sealed),
+      sync.applyStream(stream as never, new Uint8Array(16), sealed),
+    ] as Bytes[];
+    for (const bytes of all) {
+      expect(Object.getPrototypeOf(bytes)).toBe(Uint8Array.prototype);
+      expect([bytes.byteOffset, bytes.buffer.byteLength]).toEqual([0, bytes.length]);
+    }
+  });
+
+  it('of keys are wiped once a key is made of them, and what does not verify is not left', () => {
+    const wiped: Uint8Array[] = [];
+    const fill = vi.spyOn(Uint8Array.prototype, 'fill').mockImplementation(function (
+      this: Uint8Array,
+      ...args
+    ) {
+      if (args[0] === 0) wiped.push(this);
+      return Reflect.apply(ORIGINAL_FILL, this, args);
+    });
+    const key = sync.deriveAead(
+      sync.importKey(new Uint8Array(32).fill(3)) as never,
+      new Uint8Array(8),
+      new Uint8Array(1),
+    ) as AeadKey;
+    expect(wiped.map(({ length }) => length)).toEqual([32]);
+    const sealed = sync.seal(key, IV, NOTHING, new Uint8Array(33)) as Bytes;
+    sealed[0] = (sealed[0] as number) ^ 1;
+    expect(() => sync.open(key, IV, NOTHING, sealed)).toThrow(AuthenticationError);
+    expect(wiped.map(({ length }) => length)).toEqual([32, 33]);
+    fill.mockRestore();
+    expect(wiped.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true);
   });
 });
 

@@ -18,7 +18,7 @@ import { census } from '../../src/rotation/index.js';
 import { schema } from '../../src/schema.js';
 import { memoryKeyring, memoryRecords } from '../../src/store/memory.js';
 import { table } from '../../src/table.js';
-import { codeOf, newKeyring, reopened } from './support.js';
+import { codeOf, newKeyring, reopened } from '../cells/support.js';
 
 const { subtle } = globalThis.crypto;
 const customers = table('customers', { record: integer('id'), encrypt: { email: text(), phone: text() } });
