@@ -1,20 +1,22 @@
 import { isPlaintextInPlace, parsePlaintext } from './adopting.js';
 import type { Attribute } from './attribute.js';
-import { type Bytes, viewBytes } from './bytes.js';
+import { type Bytes, concat, viewBytes } from './bytes.js';
 import {
+  type CellContext,
   Lru,
   type Scope,
   assertScopeFits,
   openRandomized,
-  randomizedContext,
   sealRandomized,
 } from './cipher/index.js';
 import { BrokenFrameError, assertOfType, decodeFramed, encodeFramed } from './codec/index.js';
 import {
   type ContextPart,
   type ContextValue,
-  cellText,
+  cellTextOf,
   encodeContext,
+  encodeContextBefore,
+  encodeRecord,
   keyIdIfCell,
   parseCell,
   randomizedParts,
@@ -37,8 +39,7 @@ import type { Table } from './table.js';
 export interface CellPlace {
   readonly attribute: Attribute;
   readonly tenant: ContextPart | undefined;
-  /** context("cell", …) */
-  readonly context: Bytes;
+  readonly context: CellContext;
   readonly scope: Scope;
   readonly where: Where;
   /** Where the cell may have been sealed, if the definition is rebinding; throws where the record lacks its former id. */
@@ -48,8 +49,8 @@ export interface CellPlace {
 /** A cell as it is stored. */
 export type StoredCell = string | Bytes;
 
-const SCOPES_A_TABLE = 1_024;
-const scopes = new WeakMap<Table, Lru<Scope>>();
+const TENANTS_A_TABLE = 1_024;
+const places = new WeakMap<Table, Lru<PlacesOf>>();
 
 /** @param record - what the record is bound by; `undefined` where the attribute is bound to its column */
 export function cellPlace(
@@ -59,9 +60,16 @@ export function cellPlace(
   record: ContextValue | undefined,
   tenant: ContextPart | undefined,
 ): CellPlace {
-  const where = { table: definition.name, column };
-  const context = randomizedContext({ tenant, table: definition.name, column, record }, where);
-  return { attribute, tenant, context, scope: scopeOf(definition, tenant), where };
+  const { scope, columns } = partOf(definition, tenant);
+  const id = record === undefined ? column : `${column}\0`; // no name has a NUL
+  let known = columns.get(id);
+  if (!known) {
+    known = columnPlace(definition, column, tenant, record !== undefined);
+    columns.set(id, known);
+  }
+  const { before, where } = known;
+  const context = { before, record: record === undefined ? undefined : encodeRecord(record, where) };
+  return { attribute, tenant, context, scope, where, former: undefined };
 }
 
 // ── The path of a value, once in order and once in reverse ──────────────────────────────────────────────────────────
@@ -152,8 +160,12 @@ export function sealFramed(opened: OpenedKeyring, place: CellPlace, framed: Byte
     const salt = opened.cellKeys.nextSalt();
     const iv = random(SUITE_1.ivBytes);
     return opened.cellKeys.use(dataKey, place.scope, salt, (cellKey) =>
-      andThen(sealRandomized(engine, cellKey, dataKey.keyIdBytes, salt, iv, place.context, framed), (cell) =>
-        place.attribute.form === 'text' ? cellText(cell) : cell,
+      andThen(
+        sealRandomized(engine, cellKey, dataKey.prefix, salt, iv, place.context, framed),
+        ({ header, sealed }) =>
+          place.attribute.form === 'text'
+            ? cellTextOf(dataKey.keyId, header, sealed)
+            : concat(header, sealed),
       ),
     );
   });
@@ -165,7 +177,8 @@ export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unkn
   const cell = viewBytes(stored);
   if ((typeof cell === 'string') !== (place.attribute.form === 'text')) throw new NotACellError(place.where);
   const { keyId, bytes } = parseCell(cell, 'randomized', place.attribute.spec.maxBytes, place.where);
-  const where = { ...place.where, keyId };
+  const { table, column } = place.where;
+  const where = { table, column, keyId };
   return andThen(opened.openingKey(keyId, place.tenant, where), (dataKey) =>
     rescue(
       () =>
@@ -212,18 +225,31 @@ function assertNotACell(opened: OpenedKeyring, { where }: CellPlace, value: unkn
   });
 }
 
-function scopeOf(definition: Table, tenant: ContextPart | undefined): Scope {
-  let ofTable = scopes.get(definition);
+/** What the places of a table and tenant have in common. */
+interface PlacesOf {
+  readonly scope: Scope;
+  /** By column; of those bound to their record with a NUL behind. */
+  readonly columns: Map<string, { readonly before: Bytes; readonly where: Where }>;
+}
+
+function partOf(definition: Table, tenant: ContextPart | undefined): PlacesOf {
+  let ofTable = places.get(definition);
   if (!ofTable) {
-    ofTable = new Lru(SCOPES_A_TABLE);
-    scopes.set(definition, ofTable);
+    ofTable = new Lru(TENANTS_A_TABLE);
+    places.set(definition, ofTable);
   }
   const id = tenant === undefined ? '' : `${typeof tenant}:${String(tenant)}`;
   const known = ofTable.get(id);
   if (known) return known;
   const context = encodeContext('scope', { tenant, table: definition.name });
   assertScopeFits(context);
-  const scope = { id: String.fromCharCode(...context), context };
-  ofTable.set(id, scope);
-  return scope;
+  const made = { scope: { id: String.fromCharCode(...context), context }, columns: new Map() };
+  ofTable.set(id, made);
+  return made;
+}
+
+function columnPlace(definition: Table, column: string, tenant: ContextPart | undefined, hasRecord: boolean) {
+  const where = Object.freeze({ table: definition.name, column });
+  const encode = hasRecord ? encodeContextBefore : encodeContext;
+  return { before: encode('cell', { tenant, table: definition.name, column }, where), where };
 }

@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, decodeHex, isUint8Array } from './bytes.js';
+import { type Bytes, copyBytes, hexByte, isUint8Array } from './bytes.js';
 import type { ContextPart, ContextValue } from './envelope/index.js';
 import { InvalidContextError, MissingRecordIdError, MissingTenantError, type Where } from './errors.js';
 import type { KeyColumn } from './ports/record-store.js';
@@ -6,6 +6,7 @@ import { type Table, idParts } from './table.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const UUID_BYTES = 16;
+const HYPHEN = 0x2d;
 const INTEGER = /^(0|-?[1-9][0-9]*)$/;
 
 /** The property names of a record's id, and their values in `record`: own properties only. */
@@ -92,5 +93,12 @@ const CONTEXT_PARTS: Readonly<Record<KeyColumn['type'], (value: unknown, where: 
 
 function uuidBytes(text: string): Bytes | undefined {
   if (!UUID.test(text)) return undefined;
-  return decodeHex(text.replaceAll('-', ''));
+  const bytes = new Uint8Array(UUID_BYTES);
+  let at = 0;
+  for (let i = 0; i < UUID_BYTES; i++) {
+    if (text.charCodeAt(at) === HYPHEN) at++;
+    bytes[i] = hexByte(text, at);
+    at += 2;
+  }
+  return bytes;
 }

@@ -3,20 +3,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { type IdPart, bytes, integer, text } from '../../src/attribute.js';
 import { type IndexedValue, type TokenPlace, indexToken } from '../../src/blind-index/index.js';
 import { type Bytes, concat, hex } from '../../src/bytes.js';
-import {
-  cellKeyInfo,
-  openDeterministic,
-  openRandomized,
-  randomizedContext,
-  sealDeterministic,
-} from '../../src/cipher/index.js';
+import { cellKeyInfo, openDeterministic, openRandomized, sealDeterministic } from '../../src/cipher/index.js';
 import { BrokenFrameError, decodeFramed, encodeFramed } from '../../src/codec/index.js';
 import {
   type ContextPart,
   cellText,
   encodeContext,
-  headerBytes,
   parseCell,
+  prefixBytes,
   randomizedParts,
 } from '../../src/envelope/index.js';
 import { CellRefusedError } from '../../src/errors.js';
@@ -116,7 +110,10 @@ async function computeCell(
     framed: hex(encodeFramed(attributeOf(vector).spec, javaScriptOf(vector.type, vector.value), {})),
     scope: hex(scope),
     cellKey: salt ? hex(await hkdf(vector.dataKey, salt, cellKeyInfo(id, scope))) : '',
-    aad: salt && iv ? hex(concat(headerBytes(id, salt, iv), randomizedContext(vector.context, {}))) : '',
+    aad:
+      salt && iv
+        ? hex(concat(prefixBytes('randomized', id), salt, iv, encodeContext('cell', vector.context)))
+        : '',
     ...sealed,
   };
 }
@@ -171,7 +168,12 @@ async function openInside(
   const { tenant, table: name } = vector.context;
   const info = cellKeyInfo(dataKey.keyIdBytes, encodeContext('scope', { tenant, table: name }));
   const cellKey = await engine.deriveAead(dataKey.key, randomizedParts(bytes).salt, info);
-  return openRandomized(engine, cellKey, randomizedContext(vector.context, {}), bytes);
+  return openRandomized(
+    engine,
+    cellKey,
+    { before: encodeContext('cell', vector.context), record: undefined },
+    bytes,
+  );
 }
 
 function parse(vector: VectorAttribute, form: Form, stored: string | Bytes): Bytes {

@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.js';
+import { type Bytes, equalBytes } from '../bytes.js';
 import { hkdfInfo, prefixBytes } from '../envelope/index.js';
 import { CELLS_PER_SALT, CELL_KEY_CACHE_ENTRIES } from '../limits.js';
 import { type MaybePromise, andThen, lastly } from '../maybe.js';
@@ -10,6 +10,8 @@ import { Lru } from './lru.js';
 export interface DataKey {
   readonly keyId: string;
   readonly keyIdBytes: Bytes;
+  /** What every randomized cell of it begins with. */
+  readonly prefix: Bytes;
   readonly key: DerivationKey;
 }
 
@@ -17,6 +19,12 @@ export interface DataKey {
 export interface Scope {
   readonly id: string;
   readonly context: Bytes;
+}
+
+interface LastUsed {
+  readonly dataKey: DataKey;
+  readonly salt: Bytes;
+  readonly key: AeadKey;
 }
 
 interface Derivation {
@@ -33,6 +41,8 @@ export class CellKeys {
   readonly #engine: Engine;
   readonly #random: RandomSource;
   readonly #warm: Lru<AeadKey>;
+  /** The cell key that each scope used last. */
+  #last = new WeakMap<Scope, LastUsed>();
   readonly #deriving = new Map<string, Derivation>();
   #salt: Bytes | undefined;
   #cellsLeft = 0;
@@ -56,6 +66,7 @@ export class CellKeys {
   /** Forgets every key. */
   clear(): void {
     this.#warm.clear();
+    this.#last = new WeakMap();
   }
 
   /** Does `work` with the cell key; keeps the key if the work succeeds. */
@@ -65,9 +76,14 @@ export class CellKeys {
     salt: Bytes,
     work: (key: AeadKey) => MaybePromise<T>,
   ): MaybePromise<T> {
+    const last = this.#last.get(scope);
+    if (last && last.dataKey === dataKey && equalBytes(last.salt, salt)) return work(last.key);
     const id = `${dataKey.keyId}${String.fromCharCode(...salt)}${scope.id}`;
     const warm = this.#warm.get(id);
-    if (warm) return work(warm);
+    if (warm) {
+      this.#last.set(scope, { dataKey, salt: salt.slice(), key: warm });
+      return work(warm);
+    }
 
     const derivation = this.#derivation(id, dataKey, scope, salt);
     derivation.users++;

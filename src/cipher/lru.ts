@@ -2,6 +2,8 @@
 export class Lru<V> {
   readonly #entries = new Map<string, V>();
   readonly #capacity: number;
+  /** The one that goes last already. */
+  #newest: string | undefined;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -21,7 +23,8 @@ export class Lru<V> {
 
   get(key: string): V | undefined {
     const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
+    if (value === undefined || key === this.#newest) return value;
+    this.#newest = key;
     this.#entries.delete(key); // a Map iterates in the order of insertion: in again, last to go
     this.#entries.set(key, value);
     return value;
@@ -30,6 +33,7 @@ export class Lru<V> {
   set(key: string, value: V): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
+    this.#newest = key;
     if (this.#entries.size <= this.#capacity) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);

@@ -1,37 +1,60 @@
-import { type Bytes, concat } from '../bytes.js';
-import { type ContextFields, encodeContext, headerBytes, randomizedParts } from '../envelope/index.js';
-import type { Where } from '../errors.js';
+import type { Bytes } from '../bytes.js';
+import { randomizedParts } from '../envelope/index.js';
 import { type MaybePromise, andThen } from '../maybe.js';
 import type { AeadKey, Engine } from '../ports/engine.js';
+import { HEADER_BYTES, PREFIX_BYTES, SUITE_1 } from '../suite.js';
+
+/** context("cell", …) in two parts: what all cells of a column have in common, and the record's own (none, where cells are bound to their column). */
+export interface CellContext {
+  readonly before: Bytes;
+  readonly record: Bytes | undefined;
+}
+
+/** A cell whose parts are not put together yet. */
+export interface SealedParts {
+  readonly header: Bytes;
+  /** ciphertext ‖ tag */
+  readonly sealed: Bytes;
+}
 
 /** A randomized cell from a framed value (docs/format.md §3). The IV is an argument: it is drawn above. */
 export function sealRandomized(
   engine: Engine,
   cellKey: AeadKey,
-  keyIdBytes: Bytes,
+  prefix: Bytes,
   salt: Bytes,
   iv: Bytes,
-  context: Bytes,
+  context: CellContext,
   framed: Bytes,
-): MaybePromise<Bytes> {
-  const header = headerBytes(keyIdBytes, salt, iv);
-  return andThen(engine.seal(cellKey, iv, concat(header, context), framed), (sealed) =>
-    concat(header, sealed),
-  );
+): MaybePromise<SealedParts> {
+  const authenticated = withContext(context);
+  authenticated.set(prefix);
+  authenticated.set(salt, PREFIX_BYTES);
+  authenticated.set(iv, PREFIX_BYTES + SUITE_1.saltBytes);
+  return andThen(engine.seal(cellKey, iv, authenticated, framed), (sealed) => ({
+    header: authenticated.subarray(0, HEADER_BYTES),
+    sealed,
+  }));
 }
 
 /** The framed value of a randomized cell, or `AuthenticationError`. */
 export function openRandomized(
   engine: Engine,
   cellKey: AeadKey,
-  context: Bytes,
+  context: CellContext,
   cell: Bytes,
 ): MaybePromise<Bytes> {
   const { header, iv, sealed } = randomizedParts(cell);
-  return engine.open(cellKey, iv, concat(header, context), sealed);
+  const authenticated = withContext(context);
+  authenticated.set(header);
+  return engine.open(cellKey, iv, authenticated, sealed);
 }
 
-/** context("cell", …): what a randomized cell authenticates beside its header. */
-export function randomizedContext(fields: ContextFields, where: Where): Bytes {
-  return encodeContext('cell', fields, where);
+/** header ‖ context, with nothing in its header yet. */
+function withContext({ before, record }: CellContext): Bytes {
+  const end = HEADER_BYTES + before.length;
+  const joined = new Uint8Array(end + (record === undefined ? 0 : record.length));
+  joined.set(before, HEADER_BYTES);
+  if (record !== undefined) joined.set(record, end);
+  return joined;
 }

@@ -1,4 +1,4 @@
-import { type Bytes, concat, isUint8Array, isWellFormed, u32, utf8 } from '../bytes.js';
+import { type Bytes, concat, isUint8Array, isWellFormed, utf8 } from '../bytes.js';
 import { InvalidContextError, type Where } from '../errors.js';
 import {
   MAX_CONTEXT_FIELD_BYTES,
@@ -29,16 +29,20 @@ const TYPE_TEXT = 2;
 const TYPE_INTEGER = 3;
 const TYPE_TUPLE = 4;
 
+const RECORD_TAG = 4;
+
 /** The order of the encoding, tag by tag; 6 is reserved. */
 const FIELD_TAGS = [
   ['tenant', 1],
   ['table', 2],
   ['column', 3],
-  ['record', 4],
+  ['record', RECORD_TAG],
   ['extra', 5],
 ] as const;
 
 const NUL = Uint8Array.of(0);
+/** u8 tag ‖ u8 type ‖ u32 length */
+const ITEM_HEAD_BYTES = 6;
 
 /** "cellseal/context" ‖ 0x00 ‖ 0x01 ‖ item(0, purpose), for each purpose. */
 const HEADS: Readonly<Record<Purpose, Bytes>> = Object.freeze({
@@ -66,9 +70,23 @@ export function encodeContext(purpose: Purpose, fields: ContextFields, where: Wh
     const value = fields[name];
     if (value === undefined) continue;
     if (name !== 'extra') assertNotEmpty(value, where);
-    pushItem(parts, tag, value, MAX_CONTEXT_FIELD_BYTES, where);
+    parts.push(item(tag, value, MAX_CONTEXT_FIELD_BYTES, where));
   }
-  return concat(HEADS[purpose], Uint8Array.of(parts.length / 2), ...parts);
+  return concat(HEADS[purpose], Uint8Array.of(parts.length), ...parts);
+}
+
+/** {@link encodeContext} of `fields` with a record, as far as to it; the record's own part is {@link encodeRecord}. */
+export function encodeContextBefore(purpose: Purpose, fields: ContextFields, where: Where): Bytes {
+  const before = encodeContext(purpose, fields, where);
+  const count = HEADS[purpose].length;
+  before[count] = (before[count] as number) + 1;
+  return before;
+}
+
+/** A record's part of a context. */
+export function encodeRecord(record: ContextValue, where: Where): Bytes {
+  assertNotEmpty(record, where);
+  return encodeItem(RECORD_TAG, record, where);
 }
 
 /** `label ‖ 0x00 ‖ …`: an HKDF info, held to the 1,024 bytes that every WebCrypto takes. */
@@ -87,18 +105,20 @@ function head(purpose: Purpose): Bytes {
 }
 
 function item(tag: number, value: ContextValue, maxBytes: number, where: Where): Bytes {
-  const parts: Bytes[] = [];
-  pushItem(parts, tag, value, maxBytes, where);
-  return concat(...parts);
-}
-
-/** An item as two parts, so that a context is put together in one go. */
-function pushItem(parts: Bytes[], tag: number, value: ContextValue, maxBytes: number, where: Where): void {
   const [type, bytes] = typedBytes(value, maxBytes, where);
-  if (bytes.length > maxBytes) {
+  const { length } = bytes;
+  if (length > maxBytes) {
     throw new InvalidContextError('A record id, tenant or name is longer than 1,024 bytes.', where);
   }
-  parts.push(concat(Uint8Array.of(tag, type), u32(bytes.length)), bytes);
+  const encoded = new Uint8Array(ITEM_HEAD_BYTES + length);
+  encoded[0] = tag;
+  encoded[1] = type;
+  encoded[2] = length >>> 24;
+  encoded[3] = length >>> 16;
+  encoded[4] = length >>> 8;
+  encoded[5] = length;
+  encoded.set(bytes, ITEM_HEAD_BYTES);
+  return encoded;
 }
 
 function typedBytes(value: ContextValue, maxBytes: number, where: Where): [type: number, bytes: Bytes] {

@@ -2,9 +2,10 @@ import {
   type Bytes,
   base32,
   base64url,
+  base64urlOf,
   concat,
   decodeBase32,
-  decodeBase64url,
+  decodeBase64urlBehind,
   isUint8Array,
 } from '../bytes.js';
 import {
@@ -29,6 +30,7 @@ export interface Envelope {
   readonly bytes: Bytes;
 }
 
+const TEXT_START = `cs${SUITE_1.id}${MODES.randomized.letter}.`;
 const SHAPE = /^cs([1-9][0-9]*)([rd])\.([a-z2-7]{26})\.([A-Za-z0-9_-]+)$/;
 
 type Refusal = new (where?: Where) => CellRefusedError;
@@ -36,11 +38,6 @@ type Refusal = new (where?: Where) => CellRefusedError;
 /** suite ‖ mode ‖ key id. */
 export function prefixBytes(mode: Mode, keyId: Uint8Array): Bytes {
   return concat(Uint8Array.of(SUITE_1.id, MODES[mode].byte), keyId);
-}
-
-/** A randomized cell's header: prefix ‖ salt ‖ IV. */
-export function headerBytes(keyId: Uint8Array, salt: Uint8Array, iv: Uint8Array): Bytes {
-  return concat(prefixBytes('randomized', keyId), salt, iv);
 }
 
 /** The parts of a randomized cell. */
@@ -68,6 +65,11 @@ export function cellText(cell: Bytes): string {
   const letter = cell[1] === MODES.randomized.byte ? MODES.randomized.letter : MODES.deterministic.letter;
   const keyId = base32(cell.subarray(2, PREFIX_BYTES));
   return `cs${SUITE_1.id}${letter}.${keyId}.${base64url(cell.subarray(PREFIX_BYTES))}`;
+}
+
+/** The text form of a randomized cell whose parts are not put together: of the key `keyId`, with a header and what was sealed. */
+export function cellTextOf(keyId: string, header: Bytes, sealed: Bytes): string {
+  return `${TEXT_START}${keyId}.${base64urlOf(header.subarray(PREFIX_BYTES), sealed)}`;
 }
 
 /** Refuses in the order of docs/format.md §8: not a cell, unknown suite, mode, too short, too long. */
@@ -102,11 +104,21 @@ function dissectText(text: string): Envelope | Refusal {
   if (!match) return NotACellError;
   const [, suite, letter, keyId] = match as unknown as [string, string, string, string];
   if (suite !== String(SUITE_1.id)) return UnknownSuiteError;
-  const keyIdBytes = decodeBase32(keyId);
-  const rest = decodeBase64url(text.slice(KEY_TAG_CHARACTERS));
-  if (!keyIdBytes || !rest) return NotACellError; // a cell has one spelling
   const mode: Mode = letter === MODES.randomized.letter ? 'randomized' : 'deterministic';
-  return { mode, keyId, bytes: concat(prefixBytes(mode, keyIdBytes), rest) };
+  const prefix = prefixOf(mode, keyId);
+  const bytes = prefix && decodeBase64urlBehind(prefix, text.slice(KEY_TAG_CHARACTERS));
+  return bytes ? { mode, keyId, bytes } : NotACellError; // a cell has one spelling
+}
+
+/** The prefix of cells of the key that was met last: most are of one. */
+let lastPrefix: { readonly mode: Mode; readonly keyId: string; readonly bytes: Bytes } | undefined;
+
+function prefixOf(mode: Mode, keyId: string): Bytes | undefined {
+  if (lastPrefix?.keyId === keyId && lastPrefix.mode === mode) return lastPrefix.bytes;
+  const keyIdBytes = decodeBase32(keyId);
+  if (!keyIdBytes) return undefined;
+  lastPrefix = { mode, keyId, bytes: prefixBytes(mode, keyIdBytes) };
+  return lastPrefix.bytes;
 }
 
 function dissectBytes(source: Uint8Array): Envelope | Refusal {

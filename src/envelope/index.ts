@@ -4,14 +4,16 @@ export {
   type ContextValue,
   type Purpose,
   encodeContext,
+  encodeContextBefore,
   encodeIndexed,
   encodeItem,
+  encodeRecord,
   hkdfInfo,
 } from './context.js';
 export {
   cellText,
+  cellTextOf,
   deterministicParts,
-  headerBytes,
   keyIdIfCell,
   parseCell,
   prefixBytes,

@@ -44,9 +44,15 @@ export function keyIdBytes(commitment: Bytes): Bytes {
   return commitment.slice(0, SUITE_1.keyIdBytes);
 }
 
+const keyIds = new WeakMap<Bytes, string>();
+
 /** The key id as text: 26 characters of base32. */
-export function keyIdOf(entry: Pick<KeyEntry, 'commitment'>): string {
-  return base32(keyIdBytes(entry.commitment));
+export function keyIdOf({ commitment }: Pick<KeyEntry, 'commitment'>): string {
+  const known = keyIds.get(commitment);
+  if (known !== undefined) return known;
+  const keyId = base32(keyIdBytes(commitment));
+  keyIds.set(commitment, keyId);
+  return keyId;
 }
 
 /** The document's key with this id. Throws `UnknownKeyError`. */

@@ -1,7 +1,7 @@
 import { TokenKeys } from '../blind-index/index.js';
 import { type Bytes, base32 } from '../bytes.js';
 import { CellKeys, type DataKey, Lru } from '../cipher/index.js';
-import type { ContextPart } from '../envelope/index.js';
+import { type ContextPart, prefixBytes } from '../envelope/index.js';
 import {
   CellsealError,
   DestroyedKeyError,
@@ -339,7 +339,8 @@ export class OpenedKeyring {
     const loading = rescue(
       () =>
         andThen(this.#unwrap(held, { ...entry, wrapped }), (key) => {
-          const dataKey = { keyId, keyIdBytes: keyIdBytes(entry.commitment), key };
+          const bytes = keyIdBytes(entry.commitment);
+          const dataKey = { keyId, keyIdBytes: bytes, prefix: prefixBytes('randomized', bytes), key };
           this.#loaded.set(keyId, dataKey); // from now on without a promise
           return dataKey;
         }),

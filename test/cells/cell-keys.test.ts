@@ -13,6 +13,7 @@ import type { AeadKey, Engine } from '../../src/ports/engine.js';
 const dataKey = (fill: number): DataKey => ({
   keyId: String.fromCharCode(0x61 + fill).repeat(26),
   keyIdBytes: new Uint8Array(16).fill(fill),
+  prefix: new Uint8Array(18).fill(fill),
   key: nodeEngine().importKey(new Uint8Array(32).fill(fill)) as DataKey['key'],
 });
 const scope = (table: string): Scope => {
