@@ -396,7 +396,7 @@ export class Invariants implements DatabaseListener {
     if (prefix === undefined) return world.violate('token', `${where} holds what is no token`);
     this.#assertKeyOpens(prefix, where);
     const known = this.#lookups.get(where);
-    const value = values.join('\n');
+    const value = values.join(', ');
     if (world.violation || (known?.found === found && known.value === value)) return;
     const { layout } = definitionOf(table);
     const record = cells.map((cell, i) => [layout.cells[cell]?.attribute as string, values[i]] as const);

@@ -1,7 +1,7 @@
 /** What a process writes of a record: whole, or a patch, with the tokens of what is in it. */
 import { type Keyring, encryptRecord } from '../../src/index.js';
 import type { Change } from './database.js';
-import { type Cell, type Token, definitionOf, idOf } from './tables.js';
+import { type Cell, type Token, type definitionOf, idOf } from './tables.js';
 
 type Definition = ReturnType<typeof definitionOf>;
 

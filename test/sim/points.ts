@@ -119,8 +119,8 @@ export const POINTS: readonly Point[] = [
   point('admin.schedule.keyring.write', WRITE, { destroys: true }),
   point('admin.last-census.count', READ, { destroys: true }),
   point('admin.destroy.keyring.write', WRITE, { destroys: true }),
-  point('admin.quarantine.list', READ, { poison: true }),
-  point('admin.repair.commit', WRITE, { poison: true }),
+  point('admin.quarantine.list', READ, { poison: true, dataKey: true }),
+  point('admin.repair.commit', WRITE, { poison: true, dataKey: true }),
 
   point('operator.keyring.open', READ, { operator: 'policy' }),
   point('operator.keyring.read', [...READ, 'replay'], { operator: 'policy' }),
