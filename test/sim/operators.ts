@@ -262,6 +262,7 @@ export async function rotator(world: World, process: Process): Promise<void> {
     if (!world.isSweepWanted) continue;
     try {
       const target = { environment: world.sweepEnvironmentOf(process), opened, schema: everything, records };
+      await opened.refresh();
       const before = activeKeys(keyring);
       const isSwept = world.variant.partitions
         ? await sweepPartitions(world, target, keyring)

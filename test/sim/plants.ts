@@ -330,6 +330,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R4'],
     without: ['second-census', 'hold', 'acknowledgement'],
     guard: 'fence',
+    pinned: { rotates: ['data'] },
     aims: ['writer.update.commit × pause'],
   },
   {
@@ -340,6 +341,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R4'],
     without: ['second-census', 'hold', 'acknowledgement'],
     guard: 'fence',
+    pinned: { rotates: ['data'] },
     aims: ['writer.update.commit × pause'],
   },
 
