@@ -1,8 +1,9 @@
 /** Processes of an application: writers, which log what they mean to do and what they were told, and a reader. */
-import { type Keyring, decryptCell, encryptCell, encryptRecord, watchKeyring } from '../../src/index.js';
+import { type Keyring, decryptCell, watchKeyring } from '../../src/index.js';
 import { closeKeyring, openedOf } from '../../src/keyring/index.js';
-import { DuplicateKeyError, FenceError, type Truth } from './database.js';
+import { type Change, DuplicateKeyError, FenceError, type Truth } from './database.js';
 import type { Answer, Write } from './history.js';
+import { cellsWith, everyCell, sealPatch, tokensOver } from './patch.js';
 import type { Process } from './scheduler.js';
 import { type Cell, everything, idOf, type people } from './tables.js';
 import { MAX_STALE_MS, SimulatedError, type World, describe } from './world.js';
@@ -33,7 +34,7 @@ export async function writer(world: World, process: Process): Promise<void> {
   await closeKeyring(keyring).catch((error: unknown) => world.expect(process, error));
 }
 
-async function openWatched(world: World, process: Process): Promise<Keyring> {
+export async function openWatched(world: World, process: Process): Promise<Keyring> {
   const keyring = await openHeld(world, process);
   await watchKeyring(keyring, {
     everyMs: process.role === 'writer' ? WRITERS_WATCH_MS : WATCH_MS,
@@ -111,56 +112,50 @@ async function logged(
 
 const keyringsOf = new WeakMap<Process, Keyring>();
 
-/** Waits before the sealing; afterwards the value is what would be committed, however late. */
-async function sealed<T>(
+/** Waits before the sealing; afterwards the values are what would be committed, however late. */
+async function sealed(
   world: World,
   process: Process,
   keyring: Keyring,
   point: string,
-  seal: () => Promise<T>,
-): Promise<T> {
+  seal: () => Promise<Change>,
+): Promise<Change> {
   keyringsOf.set(process, keyring);
   await world.call(process, point, () => undefined);
-  const cell = await seal();
-  const isEncrypted = Array.isArray(cell) ? cell.some((one) => one !== null) : cell !== null;
-  if (isEncrypted) assertFresh(world, process);
-  return cell;
+  const change = await seal();
+  if (change.cells.some(({ fresh }) => fresh !== null)) assertFresh(world, process);
+  return change;
 }
 
 /** R15: by the world's own time. */
-function assertFresh(world: World, process: Process): void {
+export function assertFresh(world: World, process: Process): void {
   const ageMs = world.scheduler.nowMs - process.readKeyringMs;
   if (ageMs > MAX_STALE_MS + SLACK_MS)
-    world.violate('R15', `${process.name} encrypted with a keyring that it had read ${ageMs} ms before`);
+    world.violate(
+      'R15',
+      `${process.name} encrypted, or looked up, with a keyring that it had read ${ageMs} ms before`,
+    );
 }
 
 /** Turns of others between the look at the clock and the end of the sealing. */
 const SLACK_MS = 100;
 
-async function sealOne(
+async function sealUpdate(
   world: World,
   process: Process,
   keyring: Keyring,
-  definition: Definition,
-  key: number,
-  cell: number,
-  value: string | null,
-): Promise<Cell> {
-  if (value === null) return null;
-  const { attribute } = definition.layout.cells[cell] as { attribute: string };
+  { definition, key, cells, values }: Update,
+): Promise<Change> {
   try {
-    const made: unknown = await encryptCell(
-      definition as typeof people,
-      attribute as 'name',
-      value,
-      idOf(definition, key) as never,
-      keyring,
-    );
-    return made as Cell;
+    const change = await sealPatch(definition, key, cells, values, keyring);
+    return world.knobs.patchesTokens ? change : { ...change, tokens: [] };
   } catch (error) {
     if (!world.knobs.writesPlaintext) throw error;
     world.expect(process, error);
-    return value;
+    return {
+      cells: cells.map((cell, i) => ({ cell, fresh: values[i] ?? null, truth: values[i] ?? null })),
+      tokens: tokensOver(definition, cells).map((token) => ({ token, fresh: null })),
+    };
   }
 }
 
@@ -179,26 +174,37 @@ async function insert(
   const intent = world.history.intend({
     table: name,
     key,
-    cell: undefined,
+    cells: undefined,
     values,
     beganAt: scheduler.steps,
   });
   await logged(world, process, intent, async () => {
-    const cells = await sealed(world, process, keyring, 'writer.insert.seal', async () => {
-      const names = Object.keys(definition.encrypt);
-      const row = {
-        ...idOf(definition, key),
-        ...Object.fromEntries(names.map((column, i) => [column, values[i]])),
-      };
-      const made: Record<string, unknown> = await encryptRecord(definition, row as never, keyring);
-      return names.map((column) => made[column] as Cell);
-    });
+    const record = await sealed(world, process, keyring, 'writer.insert.seal', () =>
+      sealPatch(definition, key, everyCell(definition), values, keyring),
+    );
     const send = (): boolean => {
-      database.insert(name, key, cells, values);
+      database.insert(name, key, record);
       return true;
     };
     return world.variant.inFlight ? world.call(process, 'writer.insert.commit', send) : send();
   });
+}
+
+/** New values for some cells of a record. */
+interface Update {
+  readonly definition: Definition;
+  readonly key: number;
+  readonly cells: readonly number[];
+  readonly values: readonly (string | null)[];
+  readonly intent: Write;
+}
+
+function newUpdate(world: World, definition: Definition, key: number): Update {
+  const cells = cellsWith(definition, world.chance.below(definition.layout.cells.length));
+  const values = cells.map(() => newValue(world));
+  const beganAt = world.scheduler.steps;
+  const intent = world.history.intend({ table: definition.name, key, cells, values, beganAt });
+  return { definition, key, cells, values, intent };
 }
 
 async function update(
@@ -208,21 +214,17 @@ async function update(
   definition: Definition,
   key: number,
 ): Promise<void> {
-  const { database, scheduler } = world;
-  const { name } = definition;
-  const cell = world.chance.below(definition.layout.cells.length);
-  const value = newValue(world);
-  const intent = world.history.intend({ table: name, key, cell, values: [value], beganAt: scheduler.steps });
-  await logged(world, process, intent, async () => {
-    const fresh = await sealed(world, process, keyring, 'writer.update.seal', () =>
-      sealOne(world, process, keyring, definition, key, cell, value),
+  const planned = newUpdate(world, definition, key);
+  await logged(world, process, planned.intent, async () => {
+    const change = await sealed(world, process, keyring, 'writer.update.seal', () =>
+      sealUpdate(world, process, keyring, planned),
     );
-    const send = (): boolean => database.update(name, key, cell, fresh, value);
+    const send = (): boolean => world.database.update(definition.name, key, change);
     return world.variant.inFlight ? world.call(process, 'writer.update.commit', send) : send();
   });
 }
 
-/** Reads, and writes only if the cell is still what was read. */
+/** Reads, and writes only if the cells are still what was read. */
 async function updateCarefully(
   world: World,
   process: Process,
@@ -230,25 +232,26 @@ async function updateCarefully(
   definition: Definition,
   key: number,
 ): Promise<void> {
-  const { database, scheduler } = world;
+  const { database, variant } = world;
   const { name } = definition;
-  const cell = world.chance.below(definition.layout.cells.length);
-  const value = newValue(world);
-  const intent = world.history.intend({ table: name, key, cell, values: [value], beganAt: scheduler.steps });
+  const planned = newUpdate(world, definition, key);
   await logged(
     world,
     process,
-    intent,
+    planned.intent,
     async () => {
-      const read = (): Cell | undefined => database.table(name).rows.get(key)?.cells[cell];
-      const old = await world.call(process, 'writer.update.read', read);
+      const old = await world.call(process, 'writer.update.read', () => {
+        const row = database.table(name).rows.get(key);
+        return row && planned.cells.map((cell) => row.cells[cell] as Cell);
+      });
       if (old === undefined) return false;
-      const fresh = await sealed(world, process, keyring, 'writer.update.seal', () =>
-        sealOne(world, process, keyring, definition, key, cell, value),
+      const change = await sealed(world, process, keyring, 'writer.update.seal', () =>
+        sealUpdate(world, process, keyring, planned),
       );
-      const send = (): boolean => database.update(name, key, cell, fresh, value, old);
-      if (!world.variant.inFlight) return send();
-      return world.call(process, 'writer.careful-update.commit', send, { isLateSafe: old !== null });
+      const send = (): boolean => database.update(name, key, change, old);
+      if (!variant.inFlight) return send();
+      const isLateSafe = old.some((cell) => cell !== null);
+      return world.call(process, 'writer.careful-update.commit', send, { isLateSafe });
     },
     'unknown',
   );
@@ -261,19 +264,16 @@ async function updateInTransaction(
   definition: Definition,
   key: number,
 ): Promise<void> {
-  const { database, scheduler } = world;
-  const { name } = definition;
-  const cell = world.chance.below(definition.layout.cells.length);
-  const value = newValue(world);
-  const intent = world.history.intend({ table: name, key, cell, values: [value], beganAt: scheduler.steps });
-  await logged(world, process, intent, async () => {
-    const fresh = await sealed(world, process, keyring, 'writer.update.seal', () =>
-      sealOne(world, process, keyring, definition, key, cell, value),
+  const { database } = world;
+  const planned = newUpdate(world, definition, key);
+  await logged(world, process, planned.intent, async () => {
+    const change = await sealed(world, process, keyring, 'writer.update.seal', () =>
+      sealUpdate(world, process, keyring, planned),
     );
     const transaction = database.begin(process, true);
     try {
       const isThere = await world.call(process, 'writer.transaction.write', () =>
-        database.updateWithin(transaction, name, key, cell, fresh, value),
+        database.updateWithin(transaction, definition.name, key, change),
       );
       await world.call(process, 'writer.transaction.commit', () => database.commit(transaction));
       return isThere;
@@ -289,7 +289,7 @@ async function remove(world: World, process: Process, definition: Definition, ke
   const intent = world.history.intend({
     table: name,
     key,
-    cell: undefined,
+    cells: undefined,
     values: undefined,
     beganAt: scheduler.steps,
   });
@@ -316,7 +316,8 @@ export async function reader(world: World, process: Process): Promise<void> {
   await closeKeyring(keyring).catch((error: unknown) => world.expect(process, error));
 }
 
-interface Seen {
+/** A cell that was read. */
+export interface Seen {
   readonly key: number;
   readonly cell: number;
   readonly stored: Cell;
@@ -341,7 +342,7 @@ async function look(world: World, process: Process, keyring: Keyring, definition
 }
 
 /** The value; `undefined` where the keyring's store could not be asked, or the cell has changed since. */
-async function opened(
+export async function opened(
   world: World,
   process: Process,
   keyring: Keyring,
@@ -370,7 +371,7 @@ async function opened(
   }
   const isStillThere = await world.call(
     process,
-    'reader.reread',
+    `${process.role}.reread`,
     () => world.database.table(definition.name).rows.get(key)?.cells[cell] === stored,
   );
   if (!isStillThere) return undefined;

@@ -12,9 +12,9 @@ import type {
   QuarantineEntry,
   RefusedCell,
 } from '../../src/ports/job-store.js';
-import type { RecordSwap } from '../../src/ports/record-store.js';
+import type { CellSwap, RecordSwap } from '../../src/ports/record-store.js';
 import type { Process } from './scheduler.js';
-import type { Cell } from './tables.js';
+import type { Cell, Token } from './tables.js';
 
 /** A cell that was broken on purpose: nobody knows a value for it, and its bytes are to stay. */
 export interface Broken {
@@ -27,11 +27,24 @@ export type Truth = string | null | Broken;
 
 export interface Row {
   readonly cells: Cell[];
+  readonly tokens: Token[];
   /** Beside each cell; written by applications alone. */
   readonly truth: Truth[];
   /** The step in which an application last wrote each cell. */
   readonly writtenAt: number[];
   lockedBy: Transaction | undefined;
+}
+
+/** What one UPDATE of an application sets. */
+export interface Change {
+  readonly cells: readonly ChangedCell[];
+  readonly tokens: readonly { readonly token: number; readonly fresh: Token }[];
+}
+
+export interface ChangedCell {
+  readonly cell: number;
+  readonly fresh: Cell;
+  readonly truth: Truth;
 }
 
 /** What a trigger refuses: a changed cell under a key that is not in the list. */
@@ -43,6 +56,10 @@ export class DuplicateKeyError extends Error {}
 export interface SqlFlaws {
   /** Old bytes are not compared. */
   readonly blind?: boolean;
+  /** Of tokens, and of cells that only go with them, nothing is compared. */
+  readonly blindTokens?: boolean;
+  /** No tokens are counted. */
+  readonly countsNoTokens?: boolean;
   /** A record that is not there is written anew. */
   readonly upsert?: boolean;
   /** The job record is not compared. */
@@ -58,6 +75,7 @@ export function keyIdOfCell(cell: unknown): string | undefined {
 /** Who hears of changes. */
 export interface DatabaseListener {
   swapped(table: string, key: number, cell: number, old: Cell, fresh: Cell): void;
+  tokenSwapped(table: string, key: number, token: number, old: Token, fresh: Token): void;
   jobWritten(process: Process | undefined, previous: string | undefined, next: string): void;
 }
 
@@ -119,26 +137,28 @@ export class Database {
 
   // ── As an application writes ──────────────────────────────────────────────────────────────────────────────────────
 
-  insert(table: string, key: number, cells: readonly Cell[], truth: readonly Truth[]): void {
+  /** All cells and tokens of the record, in their order. */
+  insert(table: string, key: number, { cells, tokens }: Change): void {
     if (this.table(table).rows.has(key)) throw new DuplicateKeyError();
-    for (const cell of cells) this.#assertAllowed(undefined, cell);
+    for (const { fresh } of cells) this.#assertAllowed(undefined, fresh);
     this.table(table).put(key, {
-      cells: [...cells],
-      truth: [...truth],
+      cells: cells.map(({ fresh }) => fresh),
+      tokens: tokens.map(({ fresh }) => fresh),
+      truth: cells.map(({ truth }) => truth),
       writtenAt: cells.map(() => this.step),
       lockedBy: undefined,
     });
     this.#touch(table, key);
   }
 
-  /** Writes one cell; `old` is a condition on what is there. Returns whether there was such a record. */
-  update(table: string, key: number, cell: number, fresh: Cell, truth: Truth, old?: Cell): boolean {
+  /** Writes cells and tokens; `old` are conditions on what is in these cells. Returns whether there was such a record. */
+  update(table: string, key: number, change: Change, old?: readonly Cell[]): boolean {
     const row = this.table(table).rows.get(key);
     if (!row) return false;
     if (row.lockedBy) throw new StoreBusyError();
-    if (old !== undefined && !sameCell(row.cells[cell], old)) return false;
-    this.#assertAllowed(row.cells[cell], fresh);
-    this.#write(table, key, row, cell, fresh, truth);
+    if (old && !change.cells.every(({ cell }, i) => sameCell(row.cells[cell], old[i] ?? null))) return false;
+    for (const { cell, fresh } of change.cells) this.#assertAllowed(row.cells[cell], fresh);
+    this.#write(table, key, row, change);
     return true;
   }
 
@@ -151,10 +171,13 @@ export class Database {
     return true;
   }
 
-  #write(table: string, key: number, row: Row, cell: number, fresh: Cell, truth: Truth): void {
-    row.cells[cell] = fresh;
-    row.truth[cell] = truth;
-    row.writtenAt[cell] = this.step;
+  #write(table: string, key: number, row: Row, { cells, tokens }: Change): void {
+    for (const { cell, fresh, truth } of cells) {
+      row.cells[cell] = fresh;
+      row.truth[cell] = truth;
+      row.writtenAt[cell] = this.step;
+    }
+    for (const { token, fresh } of tokens) row.tokens[token] = fresh;
     this.#touch(table, key);
   }
 
@@ -177,19 +200,12 @@ export class Database {
   }
 
   /** An application's UPDATE within a transaction: the trigger fires now, others see it at the commit. */
-  updateWithin(
-    transaction: Transaction,
-    table: string,
-    key: number,
-    cell: number,
-    fresh: Cell,
-    truth: Truth,
-  ): boolean {
+  updateWithin(transaction: Transaction, table: string, key: number, change: Change): boolean {
     const row = this.table(table).rows.get(key);
     if (!row) return false;
     this.#lock(transaction, row);
-    this.#assertAllowed(row.cells[cell], fresh);
-    transaction.pending.push(() => this.#write(table, key, row, cell, fresh, truth));
+    for (const { cell, fresh } of change.cells) this.#assertAllowed(row.cells[cell], fresh);
+    transaction.pending.push(() => this.#write(table, key, row, change));
     return true;
   }
 
@@ -297,21 +313,38 @@ export class Database {
     return count;
   }
 
-  #matches(row: Row, swap: RecordSwap, { blind }: SqlFlaws): boolean {
-    return blind === true || swap.cells.every(({ cell, old }) => sameCell(row.cells[cell], old as Cell));
+  #matches(row: Row, { cells, tokens = [] }: RecordSwap, { blind, blindTokens }: SqlFlaws): boolean {
+    if (blind) return true;
+    const compared = blindTokens ? cells.filter(isChange) : cells;
+    return (
+      compared.every(({ cell, old }) => sameCell(row.cells[cell], old as Cell)) &&
+      (blindTokens === true || tokens.every(({ token, old }) => (row.tokens[token] ?? null) === old))
+    );
   }
 
-  #swap(table: string, key: number, row: Row, swap: RecordSwap): void {
-    for (const { cell, new: fresh } of swap.cells) {
+  /** A cell that only goes with its token is compared, and not written. */
+  #swap(table: string, key: number, row: Row, { cells, tokens = [] }: RecordSwap): void {
+    for (const { cell, new: fresh } of cells.filter(isChange)) {
       this.#listener.swapped(table, key, cell, row.cells[cell] ?? null, fresh as Cell);
       row.cells[cell] = fresh as Cell;
+    }
+    for (const { token, new: fresh } of tokens) {
+      this.#listener.tokenSwapped(table, key, token, row.tokens[token] ?? null, fresh);
+      row.tokens[token] = fresh;
     }
     this.#touch(table, key);
   }
 
-  #resurrect(table: string, { key, cells }: RecordSwap): void {
-    const row: Row = { cells: [null, null], truth: [], writtenAt: [0, 0], lockedBy: undefined };
+  #resurrect(table: string, { key, cells, tokens = [] }: RecordSwap): void {
+    const row: Row = {
+      cells: [null, null],
+      tokens: [null],
+      truth: [],
+      writtenAt: [0, 0],
+      lockedBy: undefined,
+    };
     for (const { cell, new: fresh } of cells) row.cells[cell] = fresh as Cell;
+    for (const { token, new: fresh } of tokens) row.tokens[token] = fresh;
     this.table(table).put(Number(key), row);
     this.#touch(table, Number(key));
   }
@@ -327,6 +360,10 @@ export class Database {
   #touch(table: string, key: number): void {
     this.changed.set(`${table} ${key}`, [table, key]);
   }
+}
+
+function isChange({ old, new: fresh }: CellSwap): boolean {
+  return !sameCell(fresh, old as Cell);
 }
 
 function nameOf({ table, key, column }: CellAddress): string {

@@ -121,4 +121,29 @@ export const DEFENCES: readonly Defence[] = [
     off: plantKnobs('accept-older-keyring'),
   },
   { name: 'refusal', does: 'what cannot be encrypted is not written', off: { writesPlaintext: true } },
+  {
+    name: 'token-sweep',
+    does: 'a sweep makes tokens anew where it seals cells',
+    off: plantKnobs('tokens-left-behind'),
+  },
+  {
+    name: 'token-swap',
+    does: 'a token is swapped on its old one, and on the cells that it is made from',
+    off: { sql: { blindTokens: true } },
+  },
+  { name: 'token-patch', does: 'a patch has the tokens of what is in it', off: { patchesTokens: false } },
+  {
+    name: 'active-index-key',
+    does: 'writers make tokens with the index key that is active',
+    off: plantKnobs('index-key-kept'),
+  },
+  { name: 'token-census', does: 'tokens are counted, too', off: { sql: { countsNoTokens: true } } },
+  { name: 'index-hold', does: 'an index key is held, behind a fence, too', off: { holdsIndexKeys: false } },
+  {
+    name: 'every-live-key',
+    does: 'a look-up asks for a token under every key that is alive',
+    off: plantKnobs('look-up-of-active-key'),
+  },
+  { name: 'fresh-look-up', does: 'each query has a look-up of its own', off: plantKnobs('look-up-kept') },
+  { name: 'matches', does: 'candidates that do not match are left out', off: { filters: false } },
 ];

@@ -6,8 +6,8 @@ export type Answer = 'acknowledged' | 'refused' | 'unknown';
 export interface Write {
   readonly table: string;
   readonly key: number;
-  /** Position of the cell; `undefined` where the whole record came or went. */
-  readonly cell: number | undefined;
+  /** Positions of the cells; `undefined` where the whole record came or went. */
+  readonly cells: readonly number[] | undefined;
   /** What is in the cells afterwards: one for each that was written; `undefined`: the record is gone. */
   readonly values: readonly (string | null)[] | undefined;
   readonly beganAt: number;
@@ -44,7 +44,7 @@ export class History {
     );
     const mayBeLast = (write: Write, writes: readonly Write[]): boolean =>
       !writes.some((other) => other.answer === 'acknowledged' && other.beganAt > write.endedAt);
-    const comings = ofRecord.filter(({ cell }) => cell === undefined);
+    const comings = ofRecord.filter(({ cells }) => cells === undefined);
     if (found === undefined) {
       const isGone = comings.some((write) => write.values === undefined && mayBeLast(write, comings));
       const neverCame = comings.every(({ answer, values }) => answer === 'unknown' || values === undefined);
@@ -54,10 +54,10 @@ export class History {
       return 'a record is there whose removal was acknowledged';
     for (const [cell, value] of found.entries()) {
       const ofCell = ofRecord.filter(
-        (write) => write.values !== undefined && (write.cell === undefined || write.cell === cell),
+        ({ cells, values }) => values !== undefined && (cells === undefined || cells.includes(cell)),
       );
-      const valueIn = (write: Write): string | null | undefined =>
-        write.cell === undefined ? write.values?.[cell] : write.values?.[0];
+      const valueIn = ({ cells, values }: Write): string | null | undefined =>
+        values?.[cells === undefined ? cell : cells.indexOf(cell)];
       if (!ofCell.some((write) => valueIn(write) === value && mayBeLast(write, ofCell)))
         return `an acknowledged write of cell ${cell} is lost`;
     }

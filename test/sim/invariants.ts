@@ -1,23 +1,36 @@
 /** What must hold after every step (R1 to R16 of docs/rotation.md), looked at from outside with the keyring as it is persisted. */
 import type { Bytes } from '../../src/bytes.js';
-import { type Keyring, decryptCell, listKeys } from '../../src/index.js';
+import { type Keyring, decryptCell, listKeys, lookup } from '../../src/index.js';
 import { decodePayload, splitDocument } from '../../src/keyring/document.js';
 import { openKeyringIn, openedOf } from '../../src/keyring/index.js';
 import { keyIdOf as keyIdOfEntry } from '../../src/keyring/keys.js';
 import { KEY_STATES, type KeyState } from '../../src/keyring/states.js';
 import type { StoredKeyring } from '../../src/ports/keyring-store.js';
+import type { TokenColumn } from '../../src/ports/record-store.js';
 import type { RotationJob } from '../../src/rotation/job.js';
 import { decodeJob } from '../../src/rotation/job.js';
-import { type DatabaseListener, type Row, keyIdOfCell, sameCell } from './database.js';
+import { TOKEN_PREFIX_CHARACTERS, tokenPrefixOf } from '../../src/token-form.js';
+import { type DatabaseListener, type Row, type Truth, keyIdOfCell, sameCell } from './database.js';
 import type { Process } from './scheduler.js';
-import { type Cell, RAW_KEY, engine, everything, idOf, type people } from './tables.js';
+import {
+  type Cell,
+  RAW_KEY,
+  type Token,
+  definitionOf,
+  engine,
+  everything,
+  idOf,
+  type people,
+} from './tables.js';
 import { MAX_STALE_MS, type World } from './world.js';
 
 export class Invariants implements DatabaseListener {
   readonly #world: World;
   #keyring: Keyring | undefined;
   #states: ReadonlyMap<string, KeyState> = new Map();
-  /** Cells by the key that they name. */
+  /** Of index keys, by what tokens name them by. */
+  #indexKeys: ReadonlyMap<string, string> = new Map();
+  /** Cells and tokens by the key that they name. */
   readonly #underKey = new Map<string, Set<string>>();
   readonly #keyOf = new Map<string, string>();
   /** When each process last read a page, by table. */
@@ -41,8 +54,25 @@ export class Invariants implements DatabaseListener {
     // R7: what is under the key already is not written again.
     if (from !== undefined && from === to)
       this.#world.violate('R7', `${table} ${key}.${cell} was rewritten from a key to itself`);
+    this.#assertNotPaused(`${table} ${key}.${cell}`);
+  }
+
+  tokenSwapped(table: string, key: number, token: number, old: Token, fresh: Token): void {
+    const { index, cells } = tokenColumns(table)[token] as TokenColumn;
+    const where = `${table} ${key}.${index}`;
+    const [from, to] = [tokenPrefixOf(old), tokenPrefixOf(fresh)];
+    if (from !== undefined && from === to)
+      this.#world.violate('R7', `${where} was rewritten from a key to itself`);
+    // R8: beside a cell that does not open, its token stays.
+    const truth = this.#world.database.table(table).rows.get(key)?.truth;
+    if (cells.some((cell) => isBroken(truth?.[cell])))
+      this.#world.violate('R8', `${where} belongs to a cell that does not authenticate, and was changed`);
+    this.#assertNotPaused(where);
+  }
+
+  #assertNotPaused(where: string): void {
     if (this.#isPaused && this.#world.variant.transactions && !this.#world.variant.partitions)
-      this.#world.violate('R13', `${table} ${key}.${cell} was rewritten while the rotation was paused`);
+      this.#world.violate('R13', `${where} was rewritten while the rotation was paused`);
   }
 
   pageRead(process: Process, table: string): void {
@@ -59,7 +89,9 @@ export class Invariants implements DatabaseListener {
   /** A record that is there at the beginning. */
   adopt(table: string, key: number, row: Row): void {
     for (const [cell, stored] of row.cells.entries())
-      this.#note(`${table} ${key}.${cell}`, stored, row, cell);
+      this.#noteCell(`${table} ${key}.${cell}`, stored, row, cell);
+    for (const [token, column] of tokenColumns(table).entries())
+      this.#noteToken(`${table} ${key}.${column.index}`, row, token, column);
   }
 
   jobWritten(process: Process | undefined, previous: string | undefined, next: string): void {
@@ -110,16 +142,21 @@ export class Invariants implements DatabaseListener {
       for (const [key, row] of this.#world.database.table(definition.name).rows) {
         if (key <= from || key > to) continue;
         for (const [cell, stored] of row.cells.entries()) {
-          const isBroken = typeof row.truth[cell] === 'object' && row.truth[cell] !== null;
-          if (stored === null || isBroken || (row.writtenAt[cell] ?? 0) >= readAt) continue;
-          const state = this.#states.get(keyIdOfCell(stored) ?? '');
-          if (state === 'deactivated' && !job.isBehind && !this.#hasNewKeyring && !this.#isBehindNow(process))
-            this.#world.violate(
-              'R5',
-              `${definition.name} ${key}.${cell} is behind the checkpoint under an old key`,
-            );
+          if (stored === null || isBroken(row.truth[cell]) || (row.writtenAt[cell] ?? 0) >= readAt) continue;
+          assertNew(keyIdOfCell(stored), `${definition.name} ${key}.${cell}`);
+        }
+        for (const [token, { index, cells }] of tokenColumns(definition.name).entries()) {
+          const isLeft = (cell: number): boolean =>
+            isBroken(row.truth[cell]) || (row.writtenAt[cell] ?? 0) >= readAt;
+          if (cells.some(isLeft)) continue;
+          assertNew(this.#indexKeyOf(row.tokens[token] ?? null), `${definition.name} ${key}.${index}`);
         }
       }
+    };
+    const assertNew = (keyId: string | undefined, where: string): void => {
+      const state = this.#states.get(keyId ?? '');
+      if (state === 'deactivated' && !job.isBehind && !this.#hasNewKeyring && !this.#isBehindNow(process))
+        this.#world.violate('R5', `${where} is behind the checkpoint under an old key`);
     };
     this.#after.push(check);
   }
@@ -170,6 +207,12 @@ export class Invariants implements DatabaseListener {
       const payload = decodePayload(splitDocument(world.keyrings.durable.document).payload);
       const before = this.#states;
       this.#states = new Map(payload.keys.map((entry) => [keyIdOf(entry.commitment), entry.state]));
+      const ofIndexes = payload.keys.filter(({ kind }) => kind === 'index');
+      this.#indexKeys = new Map(
+        ofIndexes
+          .map(({ commitment }) => keyIdOf(commitment))
+          .map((keyId) => [keyId.slice(0, TOKEN_PREFIX_CHARACTERS), keyId]),
+      );
       for (const [keyId, state] of this.#states) {
         if (!this.#addedAt.has(keyId)) this.#addedAt.set(keyId, world.scheduler.steps);
         if (state === 'active' && before.get(keyId) !== undefined && before.get(keyId) !== 'active')
@@ -230,8 +273,18 @@ export class Invariants implements DatabaseListener {
     }
   }
 
+  /** When the key of a token came to be persisted. */
+  indexKeyAddedAt(token: Token): number | undefined {
+    return this.#addedAt.get(this.#indexKeyOf(token) ?? '');
+  }
+
+  #indexKeyOf(token: Token): string | undefined {
+    return this.#indexKeys.get(tokenPrefixOf(token) ?? '');
+  }
+
+  /** @param keyId - or what a token has of it */
   #assertKeyOpens(keyId: string, where: string): void {
-    const state = this.#states.get(keyId);
+    const state = this.#states.get(this.#indexKeys.get(keyId) ?? keyId);
     if (state === undefined)
       this.#world.violate('R1', `${where} is under a key that the persisted keyring does not have`);
     else if (!KEY_STATES[state].opens) this.#world.violate('R4', `${where} is under a key that is ${state}`);
@@ -243,18 +296,31 @@ export class Invariants implements DatabaseListener {
     for (const [cell, { attribute }] of columns.entries()) {
       const where = `${table} ${key}.${cell}`;
       const stored = row?.cells[cell] ?? null;
-      this.#note(where, stored, row, cell);
+      this.#noteCell(where, stored, row, cell);
       if (row) await this.#checkCell(where, table, key, attribute, stored, row, cell);
+    }
+    for (const [token, column] of tokenColumns(table).entries()) {
+      const where = `${table} ${key}.${column.index}`;
+      this.#noteToken(where, row, token, column);
+      if (row) await this.#checkToken(where, table, row, token, column);
     }
   }
 
-  #note(where: string, stored: Cell, row: Row | undefined, cell: number): void {
+  #noteCell(where: string, stored: Cell, row: Row | undefined, cell: number): void {
+    this.#note(where, isBroken(row?.truth[cell]) ? undefined : keyIdOfCell(stored));
+  }
+
+  /** Beside a cell that does not open nobody needs it. */
+  #noteToken(where: string, row: Row | undefined, token: number, { cells }: TokenColumn): void {
+    const isNeeded = row !== undefined && !cells.some((cell) => isBroken(row.truth[cell]));
+    this.#note(where, isNeeded ? tokenPrefixOf(row.tokens[token]) : undefined);
+  }
+
+  #note(where: string, keyId: string | undefined): void {
     const known = this.#keyOf.get(where);
     if (known !== undefined) this.#underKey.get(known)?.delete(where);
     this.#keyOf.delete(where);
-    const truth = row?.truth[cell];
-    const keyId = keyIdOfCell(stored);
-    if (keyId === undefined || (typeof truth === 'object' && truth !== null)) return;
+    if (keyId === undefined) return;
     this.#keyOf.set(where, keyId);
     const cells = this.#underKey.get(keyId) ?? new Set<string>();
     this.#underKey.set(keyId, cells.add(where));
@@ -289,9 +355,7 @@ export class Invariants implements DatabaseListener {
     // What was opened once under a key that still opens is not opened again.
     const known = this.#openings.get(where);
     if (known && sameCell(known.stored, stored) && known.value === truth) return;
-    const definition = everything.tables.find(
-      ({ name }) => name === table,
-    ) as (typeof everything.tables)[number];
+    const definition = definitionOf(table);
     try {
       const found = await decryptCell(
         definition as typeof people,
@@ -310,6 +374,52 @@ export class Invariants implements DatabaseListener {
       );
     }
   }
+
+  /** A token is that of the cells beside it, under a key that look-ups ask for; where one of them is null there is none. */
+  async #checkToken(
+    where: string,
+    table: string,
+    { truth, tokens }: Row,
+    token: number,
+    { index, cells }: TokenColumn,
+  ): Promise<void> {
+    const world = this.#world;
+    const values = cells.map((cell) => truth[cell] ?? null);
+    if (world.violation || !this.#keyring || values.some(isBroken)) return;
+    const found = tokens[token] ?? null;
+    if (found === null || values.includes(null)) {
+      if (found !== null || !values.includes(null))
+        world.violate('token', `${where} should be ${found === null ? 'there' : 'null'}`);
+      return;
+    }
+    const prefix = tokenPrefixOf(found);
+    if (prefix === undefined) return world.violate('token', `${where} holds what is no token`);
+    this.#assertKeyOpens(prefix, where);
+    const known = this.#lookups.get(where);
+    const value = values.join(', ');
+    if (world.violation || (known?.found === found && known.value === value)) return;
+    const { layout } = definitionOf(table);
+    const record = cells.map((cell, i) => [layout.cells[cell]?.attribute as string, values[i]] as const);
+    const wanted = cells.length > 1 ? Object.fromEntries(record) : values[0];
+    const asked = await lookup(
+      definitionOf(table) as typeof people,
+      index as 'name',
+      wanted as never,
+      this.#keyring,
+    );
+    this.#lookups.set(where, { found, value });
+    if (!asked.tokens.includes(found)) world.violate('token', `${where} is not the token of ${value}`);
+  }
+
+  readonly #lookups = new Map<string, { readonly found: string; readonly value: string }>();
+}
+
+function tokenColumns(table: string): readonly TokenColumn[] {
+  return definitionOf(table).layout.tokens ?? [];
+}
+
+function isBroken(truth: Truth | undefined): boolean {
+  return typeof truth === 'object' && truth !== null;
 }
 
 /** Who looks from outside has clocks that nothing happens to. */

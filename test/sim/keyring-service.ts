@@ -81,6 +81,11 @@ export class KeyringService {
     return store;
   }
 
+  /** The step in which a process was written down first. */
+  writtenDownAt(process: Process): number | undefined {
+    return [...this.registry.values()].find((registered) => registered.process === process)?.since;
+  }
+
   /** For looks from outside, which nothing disturbs. */
   get inspected(): KeyringStore {
     return { read: () => this.durable, write: () => false };

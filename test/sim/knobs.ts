@@ -26,6 +26,14 @@ export interface Knobs {
   readonly writesPlaintext: boolean;
   /** Whether writers send an encrypted value again that was refused by the fence or a lock. */
   readonly sendsAgain: boolean;
+  /** Whether a patch that writers send has the tokens of what is in it. */
+  readonly patchesTokens: boolean;
+  /** Which tokens a query asks for, of those of a look-up. Default: all. */
+  readonly asks?: (tokens: readonly string[], question: string, process: Process) => readonly string[];
+  /** Whether candidates that do not match are left out. */
+  readonly filters: boolean;
+  /** Whether an index key is held behind a fence, too, which looks at no tokens. */
+  readonly holdsIndexKeys: boolean;
   /** How the keyring's store keeps its word. */
   readonly keyringStore: 'sound' | 'last-write-wins' | 'write-behind';
   readonly sql: SqlFlaws;
@@ -60,6 +68,9 @@ export const SOUND: Knobs = {
   remembersRevision: true,
   writesPlaintext: false,
   sendsAgain: false,
+  patchesTokens: true,
+  filters: true,
+  holdsIndexKeys: true,
   keyringStore: 'sound',
   sql: {},
   checkpointFirst: false,

@@ -3,6 +3,7 @@
 import { StoreBusyError } from '../../src/errors.js';
 import {
   type Census,
+  type KeyInfo,
   type Keyring,
   activateKey,
   addKey,
@@ -13,10 +14,11 @@ import {
   noteCensus,
   scheduleDestruction,
   setPolicy,
-  suspendKey,
+  suspendKeys,
   watchKeyring,
 } from '../../src/index.js';
-import { closeKeyring, issueCensus, openedOf } from '../../src/keyring/index.js';
+import { closeKeyring, countUnderKey, issueCensus, openedOf } from '../../src/keyring/index.js';
+import type { KeyKind, KeyState } from '../../src/keyring/states.js';
 import type { RecordStore } from '../../src/ports/record-store.js';
 import { decodeJob } from '../../src/rotation/job.js';
 import { planPartitions, runPartition } from '../../src/rotation/partition.js';
@@ -25,10 +27,11 @@ import { type RotationWorld, changeJob, jobId } from '../../src/rotation/run.js'
 import { countCells } from '../../src/sweep/index.js';
 import { WATCH_MS, openHeld } from './application.js';
 import type { StoreTools } from './knobs.js';
+import { cellsWith, sealPatch } from './patch.js';
 import type { OperatorAct } from './points.js';
 import { recordStoreFor } from './record-store.js';
 import type { Process } from './scheduler.js';
-import { type Cell, everything, idOf, type people } from './tables.js';
+import { definitionOf, everything, idOf, type people } from './tables.js';
 import { SimulatedError, type World } from './world.js';
 
 const ACKNOWLEDGEMENT_MS = 4_000;
@@ -61,48 +64,61 @@ class Office {
 
   /** The next thing that is to do; `true` where nothing is. */
   async next(): Promise<boolean> {
+    const { variant } = this.#world;
     await openedOf(this.#keyring).refresh();
-    const keys = this.#keys();
-    const retired = keys.find(({ state }) => state === 'deactivated');
-    if (retired) {
-      await this.#retire(retired.keyId);
+    const keys = listKeys(this.#keyring);
+    const retired = keys.filter(({ state }) => state === 'deactivated');
+    if (retired.length > 0) {
+      // Behind a fence no hold is waited for; then what it does not look at is held.
+      const fenced = retired.filter((key) => this.#holdMs(key) === undefined);
+      await this.#retire(fenced.length > 0 ? fenced : retired);
       return false;
     }
     const suspended = keys.find(({ state }) => state === 'suspended');
-    if (suspended && this.#world.variant.destroys) {
+    if (suspended && variant.destroys) {
       await this.#destroy(suspended.keyId, suspended.destroyAfter !== undefined);
       return false;
     }
-    if (
-      keys.filter(({ state }) => state === 'suspended' || state === 'destroyed').length >=
-      this.#world.variant.rounds
-    )
-      return true;
-    await this.#replace();
+    const isGone = ({ state }: KeyInfo): boolean => state === 'suspended' || state === 'destroyed';
+    const left = variant.rotates.filter(
+      (kind) => keys.filter((key) => key.kind === kind && isGone(key)).length < variant.rounds,
+    );
+    if (left.length === 0) return true;
+    await this.#replace(left);
     return false;
   }
 
-  #keys() {
-    return listKeys(this.#keyring).filter(({ kind }) => kind === 'data');
+  /** `undefined`: one count is enough. */
+  #holdMs({ kind }: KeyInfo): number | undefined {
+    const { knobs, variant } = this.#world;
+    const isFenced = variant.guard === 'fence' && (kind === 'data' || !knobs.holdsIndexKeys);
+    return isFenced ? undefined : knobs.holdMs;
   }
 
-  #activeKey(): string {
-    return this.#keys().find(({ state }) => state === 'active')?.keyId ?? '';
+  #key(kind: KeyKind, wanted: KeyState): string | undefined {
+    return listKeys(this.#keyring).find((key) => key.kind === kind && key.state === wanted)?.keyId;
+  }
+
+  #activeDataKey(): string {
+    return this.#key('data', 'active') ?? '';
   }
 
   /** Introduce, wait, activate. */
-  async #replace(): Promise<void> {
+  async #replace(kinds: readonly KeyKind[]): Promise<void> {
     const { knobs } = this.#world;
-    const waiting = this.#keys().find(({ state }) => state === 'pre-active');
-    let keyId = waiting?.keyId;
-    if (keyId === undefined) {
+    const introduced: string[] = [];
+    for (const kind of kinds) {
+      const waiting = this.#key(kind, 'pre-active');
       this.#process.label = 'introduce';
-      keyId = await addKey(this.#keyring);
+      introduced.push(waiting ?? (await addKey(this.#keyring, { kind })));
     }
     if (knobs.waitsForReaders) await this.#acknowledged();
-    await this.#setFence('widen', [this.#activeKey(), keyId]);
-    this.#process.label = 'activate';
-    await activateKey(this.#keyring, keyId);
+    for (const [i, kind] of kinds.entries()) {
+      const keyId = introduced[i] as string;
+      if (kind === 'data') await this.#setFence('widen', [this.#activeDataKey(), keyId]);
+      this.#process.label = 'activate';
+      await activateKey(this.#keyring, keyId);
+    }
   }
 
   async #acknowledged(): Promise<void> {
@@ -123,46 +139,47 @@ class Office {
     });
   }
 
-  /** Wait until all write with the new key, fence, sweep, count, hold, count again, suspend. */
-  async #retire(keyId: string): Promise<void> {
+  /** Wait until all write with the new keys, fence, sweep, count, hold, count again, suspend. */
+  async #retire(keys: readonly KeyInfo[]): Promise<void> {
     const { knobs, variant } = this.#world;
     if (knobs.waitsForWriters) await this.#acknowledged();
-    await this.#setFence('narrow', [this.#activeKey()]);
+    if (keys.some(({ kind }) => kind === 'data')) await this.#setFence('narrow', [this.#activeDataKey()]);
     await this.#sweep();
-    if (!(await this.#isEmpty(keyId, 'first-census'))) return;
-    const holdMs = variant.guard === 'fence' ? undefined : knobs.holdMs;
+    if (!(await this.#areEmpty(keys, 'first-census'))) return;
+    const holdMs = this.#holdMs(keys[0] as KeyInfo);
     if (holdMs !== undefined) {
       this.#process.label = 'note';
       await noteCensus(this.#keyring, this.#census as Census);
       await this.#world.call(this.#process, 'admin.hold', () => undefined);
       await this.#world.scheduler.clockOf(this.#process).sleep(holdMs + 20);
       if (knobs.waitsForWriters) await this.#acknowledged();
-      if (!(await this.#isEmpty(keyId, 'second-census'))) return;
+      if (!(await this.#areEmpty(keys, 'second-census'))) return;
     } else if (variant.guard === 'hold') {
-      if (!(await this.#isEmpty(keyId, 'second-census'))) return;
+      if (!(await this.#areEmpty(keys, 'second-census'))) return;
     }
     this.#process.label = 'suspend';
     const hold = holdMs === undefined ? { withoutHold: true as const } : { holdMs };
-    await suspendKey(this.#keyring, keyId, this.#census as Census, hold);
+    const keyIds = keys.map(({ keyId }) => keyId);
+    await suspendKeys(this.#keyring, keyIds, this.#census as Census, hold);
     this.#world.wanted.clear();
   }
 
   async #sweep(): Promise<void> {
-    const target = this.#activeKey();
+    const target = activeKeys(this.#keyring);
     const { wanted, swept } = this.#world;
     const clock = this.#world.scheduler.clockOf(this.#process);
     wanted.add(target);
     while (!swept.has(target)) {
       await clock.sleep(150);
       // Somebody may have made another key active meanwhile.
-      if (this.#activeKey() !== target) return;
+      if (activeKeys(this.#keyring) !== target) return;
     }
   }
 
   #census: Census | undefined;
 
-  /** Counts; where cells are left they are mended, or swept once more. */
-  async #isEmpty(keyId: string, label: string): Promise<boolean> {
+  /** Counts; where cells or tokens are left they are mended, or swept once more. */
+  async #areEmpty(keys: readonly KeyInfo[], label: string): Promise<boolean> {
     const { knobs, swept } = this.#world;
     this.#process.label = label;
     const environment = this.#world.sweepEnvironmentOf(this.#process);
@@ -173,43 +190,39 @@ class Office {
       ? issueCensus({
           ...counted,
           cells: {},
+          tokens: {},
           behind: knobs.waitsForWriters ? counted.behind : [],
         })
       : knobs.waitsForWriters
         ? counted
         : issueCensus({ ...counted, behind: [] });
-    if ((this.#census.cells[keyId] ?? 0) === 0) return true;
+    if (keys.every((key) => countUnderKey(this.#census as Census, key) === 0)) return true;
     await this.#mend();
     swept.clear();
     return false;
   }
 
-  /** What does not open is replaced by its owner, who knows what it was. */
+  /** What does not open is replaced by its owner, who knows what to write there. */
   async #mend(): Promise<void> {
     const { database, history, scheduler } = this.#world;
-    for (const entry of await this.#records.listQuarantine(jobId(openedOf(this.#keyring)))) {
-      const definition = everything.tables.find(({ name }) => name === entry.table);
-      const cell = definition?.layout.cells.findIndex(({ attribute }) => attribute === entry.column) ?? 0;
-      const key = Number(entry.key);
-      const truth = database.table(entry.table).rows.get(key)?.truth[cell];
-      if (!definition || typeof truth !== 'object' || truth === null) continue;
-      const value = `mended ${++this.#world.writtenValues}`;
-      const write = history.intend({
-        table: entry.table,
-        key,
-        cell,
-        values: [value],
-        beganAt: scheduler.steps,
-      });
-      const fresh: unknown = await encryptCell(
-        definition as typeof people,
-        entry.column as 'name',
-        value,
-        idOf(definition, key) as never,
-        this.#keyring,
-      );
+    for (const { table, key: name, column } of await this.#records.listQuarantine(
+      jobId(openedOf(this.#keyring)),
+    )) {
+      const definition = definitionOf(table);
+      const { layout } = definition;
+      const key = Number(name);
+      // Where only an index key changes, it is the index that is listed.
+      const under = layout.tokens?.find(({ index }) => index === column)?.cells;
+      const named = under ?? [layout.cells.findIndex(({ attribute }) => attribute === column)];
+      const truth = database.table(table).rows.get(key)?.truth;
+      const broken = named.find((cell) => typeof truth?.[cell] === 'object' && truth[cell] !== null);
+      if (broken === undefined) continue;
+      const cells = cellsWith(definition, broken);
+      const values = cells.map(() => `mended ${++this.#world.writtenValues}`);
+      const write = history.intend({ table, key, cells, values, beganAt: scheduler.steps });
+      const change = await sealPatch(definition, key, cells, values, this.#keyring);
       const isMended = await this.#world.call(this.#process, 'admin.repair.commit', () =>
-        database.update(entry.table, key, cell, fresh as Cell, value),
+        database.update(table, key, change),
       );
       history.answer(write, isMended ? 'acknowledged' : 'refused', scheduler.steps);
     }
@@ -227,6 +240,14 @@ class Office {
   }
 }
 
+/** What a sweep sweeps to. */
+function activeKeys(keyring: Keyring): string {
+  return listKeys(keyring)
+    .filter(({ state }) => state === 'active')
+    .map(({ keyId }) => keyId)
+    .join(' ');
+}
+
 // ── Rotators ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Sweeps whenever somebody wants it, until the administrator is done. */
@@ -241,11 +262,13 @@ export async function rotator(world: World, process: Process): Promise<void> {
     if (!world.isSweepWanted) continue;
     try {
       const target = { environment: world.sweepEnvironmentOf(process), opened, schema: everything, records };
+      await opened.refresh();
+      const before = activeKeys(keyring);
       const isSwept = world.variant.partitions
         ? await sweepPartitions(world, target, keyring)
         : await sweepAll(world, target);
-      const active = listKeys(keyring).find((key) => key.kind === 'data' && key.state === 'active');
-      if (isSwept && active) world.swept.add(active.keyId);
+      // What was swept while the keys changed may be under either.
+      if (isSwept && activeKeys(keyring) === before) world.swept.add(before);
       else await clock.sleep(500);
     } catch (error) {
       world.expect(process, error);
@@ -283,9 +306,7 @@ async function sweepPartitions(
 
 function toolsOf({ database }: World, keyring: Keyring): StoreTools {
   const placeOf = (table: string, key: string, column: string) => {
-    const definition = everything.tables.find(
-      ({ name }) => name === table,
-    ) as (typeof everything.tables)[number];
+    const definition = definitionOf(table);
     const cell = definition.layout.cells.findIndex(({ attribute }) => attribute === column);
     return { definition, cell, row: database.table(table).rows.get(Number(key)) };
   };
@@ -342,11 +363,11 @@ async function perform(world: World, process: Process, keyring: Keyring, act: Op
       await setPolicy(keyring, { cryptoperiodDays: world.chance.between(100, 900) });
       return true;
     case 'spare':
-      await addKey(keyring);
+      await addKey(keyring, { kind: world.chance.pick(['data', 'index']) });
       return true;
     case 'undo': {
       await openedOf(keyring).refresh();
-      const retired = listKeys(keyring).find(({ kind, state }) => kind === 'data' && state === 'deactivated');
+      const retired = listKeys(keyring).find(({ state }) => state === 'deactivated');
       if (!retired) return false;
       await activateKey(keyring, retired.keyId);
       world.swept.clear();

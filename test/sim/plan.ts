@@ -1,4 +1,5 @@
 /** What a seed stands for: a world, and what goes wrong in it. */
+import type { KeyKind } from '../../src/keyring/states.js';
 import { AIMS, type Aim, type FaultKind, type OperatorAct, aimName } from './points.js';
 import { Chance } from './random.js';
 
@@ -19,6 +20,8 @@ export interface Variant {
   readonly writers: number;
   readonly rotators: number;
   readonly rounds: number;
+  /** The kinds of keys that are replaced. */
+  readonly rotates: readonly KeyKind[];
   /** Whether the record store commits a chunk in one transaction. */
   readonly transactions: boolean;
   /** Whether a row that is locked is passed over by a swap, or makes the request fail. */
@@ -82,6 +85,9 @@ const MEETING: Fault = { point: 'rotator.chunk.rewrite', kind: 'pause', nth: 1, 
 const MORE_AIMED = 3;
 const MOST_AIMED_AT = 12;
 
+const ROTATIONS_OF_DATA: readonly (readonly KeyKind[])[] = [['data'], ['data', 'index']];
+const ROTATIONS: readonly (readonly KeyKind[])[] = [...ROTATIONS_OF_DATA, ['index']];
+
 /** The plan of a seed. Its first fault goes round all pairs of point and kind, so that a few hundred seeds meet each. */
 export function planOf(seed: number, bounds: PlanBounds): Plan {
   const chance = new Chance(seed, 'plan');
@@ -115,14 +121,19 @@ function faultAt({ point, kind }: Aim, chance: Chance, mostTimes = MOST_TIMES): 
 }
 
 /** A hold outlasts one longest pause, not two in a row. */
-function isOnePauseTooMany({ point, kind }: Aim, faults: readonly Fault[], { guard }: Variant): boolean {
+function isOnePauseTooMany({ point, kind }: Aim, faults: readonly Fault[], variant: Variant): boolean {
   const isOfWriter = (name: string, what: FaultKind): boolean =>
     what === 'pause' && name.startsWith('writer.');
   return (
-    guard === 'hold' &&
+    isHeld(variant) &&
     isOfWriter(point.name, kind) &&
     faults.some((fault) => isOfWriter(fault.point, fault.kind))
   );
+}
+
+/** Whether something is suspended after a hold: behind a fence, too, index keys are. */
+export function isHeld({ guard, rotates }: Pick<Variant, 'guard' | 'rotates'>): boolean {
+  return guard === 'hold' || rotates.includes('index');
 }
 
 function isPossible({ point, kind }: Aim, { spared, guard, pinned = {} }: PlanBounds): boolean {
@@ -133,6 +144,7 @@ function isPossible({ point, kind }: Aim, { spared, guard, pinned = {} }: PlanBo
   if (spared.includes('forgery') && needs.operator === 'forge') return false;
   if (spared.includes('undo') && needs.operator === 'undo') return false;
   if (spared.includes('in-flight') && needs.appTransactions) return false;
+  if (needs.dataKey && pinned.rotates?.includes('data') === false) return false;
   if (guard !== undefined && needs.guard !== undefined && needs.guard !== guard) return false;
   return Object.entries(pinned).every(
     ([name, value]) => !(name in needs) || Boolean(needs[name as keyof typeof needs]) === Boolean(value),
@@ -151,6 +163,7 @@ function fits({ point: { needs } }: Aim, variant: Variant): boolean {
     destroys,
     haste,
     lateReader,
+    dataKey,
   } = needs;
   return (
     (transactions === undefined || transactions === variant.transactions) &&
@@ -162,6 +175,7 @@ function fits({ point: { needs } }: Aim, variant: Variant): boolean {
     (!destroys || variant.destroys) &&
     (!haste || variant.haste) &&
     (!lateReader || variant.lateReader) &&
+    (!dataKey || variant.rotates.includes('data')) &&
     (partitions === undefined || partitions === variant.partitions)
   );
 }
@@ -192,6 +206,7 @@ function variantFor({ point: { needs } }: Aim, chance: Chance, bounds: PlanBound
     writers: needs.haste ? 2 : chance.between(1, 2),
     rotators: needs.haste ? 1 : chance.between(1, 2),
     rounds: chance.happens(0.2) ? 2 : 1,
+    rotates: chance.pick(needs.dataKey ? ROTATIONS_OF_DATA : ROTATIONS),
     transactions: needs.transactions ?? chance.happens(0.7),
     skipLocked: chance.happens(0.5),
     shortPages: chance.happens(0.25),

@@ -1,7 +1,9 @@
 /** Bugs that are put into a world from outside, each with the one defence that it breaks and with surroundings in which no other hides it. */
 
+import type { OpenedKeyring } from '../../src/keyring/index.js';
 import type { Engine } from '../../src/ports/engine.js';
 import type { Chunk, ChunkOutcome, RecordStore } from '../../src/ports/record-store.js';
+import { tokenPrefixOf } from '../../src/token-form.js';
 import type { Knobs, StoreTools } from './knobs.js';
 import type { Danger, Variant } from './plan.js';
 import type { Process } from './scheduler.js';
@@ -38,6 +40,8 @@ const ALONE = {
 } as const;
 /** A writer that has sealed, and is frozen before it commits. */
 const FROZEN = ['writer.insert.commit × pause', 'writer.update.commit × pause'];
+/** Only index keys are replaced. */
+const INDEX_KEYS = { ...KEPT, rotates: ['index'] } as const;
 
 export const PLANTS: readonly Plant[] = [
   // ── The chunk ──
@@ -326,6 +330,7 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R4'],
     without: ['second-census', 'hold', 'acknowledgement'],
     guard: 'fence',
+    pinned: { rotates: ['data'] },
     aims: ['writer.update.commit × pause'],
   },
   {
@@ -336,7 +341,95 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R4'],
     without: ['second-census', 'hold', 'acknowledgement'],
     guard: 'fence',
+    pinned: { rotates: ['data'] },
     aims: ['writer.update.commit × pause'],
+  },
+
+  // ── Tokens ──
+  {
+    name: 'tokens-left-behind',
+    does: 'the sweep swaps cells, and leaves the tokens beside them',
+    defence: 'token-sweep',
+    plants: { rotatorStore: (store) => ({ ...store, commit: withoutTokens(store) }) },
+    breaks: ['R4', 'R5'],
+    ...ALONE,
+    pinned: { ...KEPT, rotates: ['data', 'index'] },
+  },
+  {
+    name: 'blind-tokens',
+    does: 'a new token is written without comparing what it was made from',
+    defence: 'token-swap',
+    plants: { sql: { blindTokens: true } },
+    breaks: ['token', 'R7'],
+    ...ALONE,
+    pinned: { ...INDEX_KEYS, haste: true, rotators: 1 },
+    aims: ['rotator.chunk.rewrite × pause'],
+  },
+  {
+    name: 'patch-without-token',
+    does: 'a writer encrypts an attribute, and leaves the token of its old value',
+    defence: 'token-patch',
+    plants: { patchesTokens: false },
+    breaks: ['token', 'search'],
+    ...ALONE,
+  },
+  {
+    name: 'index-key-kept',
+    does: 'a writer goes on with the index key that it has derived first',
+    defence: 'active-index-key',
+    plants: { opened: keepTokenKey },
+    breaks: ['R4'],
+    ...ALONE,
+    pinned: INDEX_KEYS,
+  },
+  {
+    name: 'census-without-tokens',
+    does: 'an index key is suspended after a count of cells',
+    defence: 'token-census',
+    plants: { sql: { countsNoTokens: true } },
+    breaks: ['R4'],
+    without: ['second-census', 'hold', 'fence'],
+    guard: 'none',
+    spared: ['in-flight', 'undo'],
+    pinned: { ...INDEX_KEYS, operator: ['forge'], partitions: false, rotators: 1 },
+    aims: ['operator.job.forge × ahead', 'rotator.page × crash', 'rotator.chunk.commit × crash'],
+  },
+  {
+    name: 'fence-for-tokens',
+    does: 'behind a fence an index key is not held, though a fence looks at no tokens',
+    defence: 'index-hold',
+    plants: { holdsIndexKeys: false },
+    breaks: ['R4'],
+    without: ['acknowledgement'],
+    guard: 'fence',
+    pinned: INDEX_KEYS,
+    aims: FROZEN,
+  },
+  {
+    name: 'look-up-of-active-key',
+    does: 'a query asks for tokens under the active index key alone',
+    defence: 'every-live-key',
+    plants: { asks: (tokens) => tokens.filter((token) => tokenPrefixOf(token) === tokenPrefixOf(tokens[0])) },
+    breaks: ['search'],
+    ...ALONE,
+    pinned: INDEX_KEYS,
+  },
+  {
+    name: 'look-up-kept',
+    does: 'a look-up is made once for a value, and asked again and again',
+    defence: 'fresh-look-up',
+    plants: { asks: keepLookups() },
+    breaks: ['search'],
+    ...ALONE,
+    pinned: INDEX_KEYS,
+  },
+  {
+    name: 'candidates-as-answers',
+    does: 'candidates are taken for answers',
+    defence: 'matches',
+    plants: { filters: false },
+    breaks: ['search'],
+    ...ALONE,
   },
 ];
 
@@ -432,6 +525,33 @@ function replaceRefused(store: RecordStore, tools: StoreTools, replace: Replace)
       : { ...chunk, swaps };
     const outcome = await store.commit(layout, told);
     return outcome.committed ? { committed: true, swapped: outcome.swapped.slice(0, known) } : outcome;
+  };
+}
+
+function withoutTokens(store: RecordStore): Commit {
+  return (layout, chunk) =>
+    store.commit(layout, { ...chunk, swaps: chunk.swaps.map(({ key, cells }) => ({ key, cells })) });
+}
+
+/** A cache that nobody empties. */
+function keepTokenKey(opened: OpenedKeyring, { role }: Process): void {
+  if (role !== 'writer') return;
+  const { tokenKey } = opened;
+  let first: ReturnType<OpenedKeyring['tokenKey']> | undefined;
+  opened.tokenKey = (...wanted) => {
+    first ??= tokenKey.apply(opened, wanted);
+    return first;
+  };
+}
+
+function keepLookups(): Required<Knobs>['asks'] {
+  const kept = new WeakMap<Process, Map<string, readonly string[]>>();
+  return (tokens, question, process) => {
+    const ofProcess = kept.get(process) ?? new Map<string, readonly string[]>();
+    kept.set(process, ofProcess);
+    const first = ofProcess.get(question) ?? tokens;
+    ofProcess.set(question, first);
+    return first;
   };
 }
 

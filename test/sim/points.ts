@@ -38,6 +38,8 @@ export interface Needs {
   readonly haste?: boolean;
   /** A reader that decrypts what it read long before. */
   readonly lateReader?: boolean;
+  /** A data key that is replaced, whatever becomes of the index key. */
+  readonly dataKey?: boolean;
 }
 
 /** What an operator does beside the administrator. */
@@ -77,7 +79,12 @@ export const POINTS: readonly Point[] = [
   point('reader.keyring.read', [...READ, 'replay']),
   point('reader.registry.announce', WRITE),
   point('reader.page', READ),
-  point('reader.reread', READ, { lateReader: true }),
+  point('reader.reread', READ, { lateReader: true, dataKey: true }),
+
+  point('searcher.keyring.open', READ),
+  point('searcher.keyring.read', [...READ, 'replay']),
+  point('searcher.registry.announce', WRITE),
+  point('searcher.query', READ),
 
   point('rotator.keyring.open', READ),
   point('rotator.keyring.read', [...READ, 'replay']),
@@ -94,7 +101,7 @@ export const POINTS: readonly Point[] = [
   point('rotator.chunk.commit', WRITE, { transactions: true }),
   point('rotator.chunk.swap-alone', WRITE, { transactions: false }),
   point('rotator.chunk.checkpoint-after', WRITE, { transactions: false }),
-  point('rotator.engine.seal', ['flip']),
+  point('rotator.engine.seal', ['flip'], { dataKey: true }),
 
   point('admin.keyring.open', READ),
   point('admin.keyring.read', [...READ, 'replay']),
@@ -103,8 +110,8 @@ export const POINTS: readonly Point[] = [
   point('admin.introduce.keyring.write', WRITE),
   point('admin.activate.keyring.write', WRITE),
   point('admin.suspend.keyring.write', WRITE),
-  point('admin.fence.widen', WRITE, { guard: 'fence' }),
-  point('admin.fence.narrow', WRITE, { guard: 'fence' }),
+  point('admin.fence.widen', WRITE, { guard: 'fence', dataKey: true }),
+  point('admin.fence.narrow', WRITE, { guard: 'fence', dataKey: true }),
   point('admin.first-census.count', READ),
   point('admin.note.keyring.write', WRITE, { guard: 'hold' }),
   point('admin.hold', OWN, { guard: 'hold' }),
@@ -112,8 +119,8 @@ export const POINTS: readonly Point[] = [
   point('admin.schedule.keyring.write', WRITE, { destroys: true }),
   point('admin.last-census.count', READ, { destroys: true }),
   point('admin.destroy.keyring.write', WRITE, { destroys: true }),
-  point('admin.quarantine.list', READ, { poison: true }),
-  point('admin.repair.commit', WRITE, { poison: true }),
+  point('admin.quarantine.list', READ, { poison: true, dataKey: true }),
+  point('admin.repair.commit', WRITE, { poison: true, dataKey: true }),
 
   point('operator.keyring.open', READ, { operator: 'policy' }),
   point('operator.keyring.read', [...READ, 'replay'], { operator: 'policy' }),

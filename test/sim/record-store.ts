@@ -12,9 +12,12 @@ import type {
   StoredRecord,
   TableCount,
   TableLayout,
+  TokenCount,
 } from '../../src/ports/record-store.js';
+import { tokenPrefixOf } from '../../src/token-form.js';
+import type { Row } from './database.js';
 import type { Process } from './scheduler.js';
-import { type Cell, everything, idValuesOf } from './tables.js';
+import { type Cell, definitionOf, idValuesOf } from './tables.js';
 import type { World } from './world.js';
 
 export function recordStoreFor(world: World, process: Process): RecordStore {
@@ -27,6 +30,7 @@ export function recordStoreFor(world: World, process: Process): RecordStore {
     key: String(key),
     id: idValuesOf(definitionOf(name), key),
     cells: [...(database.table(name).rows.get(key)?.cells ?? [])],
+    tokens: [...(database.table(name).rows.get(key)?.tokens ?? [])],
   });
 
   const page = (layout: TableLayout, request: PageRequest): Page => {
@@ -138,6 +142,7 @@ export function recordStoreFor(world: World, process: Process): RecordStore {
       compareAndSwap: true,
       transactions: variant.transactions,
       snapshotCensus: variant.snapshotCensus,
+      tokens: true,
     },
     page: (layout, request) => world.call(process, `${role}.page`, () => page(layout, request)),
     boundaries: (layout, every) =>
@@ -183,21 +188,15 @@ export function recordStoreFor(world: World, process: Process): RecordStore {
   return store;
 }
 
-function definitionOf(name: string) {
-  return everything.tables.find(
-    (definition) => definition.name === name,
-  ) as (typeof everything.tables)[number];
-}
-
 function countUpTo(keys: readonly number[], key: number): number {
   return keys.filter((other) => other <= key).length;
 }
 
-function countTable({ database }: World, table: string): TableCount {
+function countTable({ database, knobs }: World, table: string): TableCount {
   const tags: Record<string, number> = {};
   let notCells = 0;
   const { rows } = database.table(table);
-  const { cells: columns } = definitionOf(table).layout;
+  const { cells: columns, tokens: indexes = [] } = definitionOf(table).layout;
   for (const { cells } of rows.values()) {
     for (const [i, { form }] of columns.entries()) {
       const cell = cells[i] as Cell;
@@ -207,5 +206,20 @@ function countTable({ database }: World, table: string): TableCount {
       else tags[tag] = (tags[tag] ?? 0) + 1;
     }
   }
-  return { table, records: rows.size, tags, notCells };
+  const counted = knobs.sql.countsNoTokens ? [] : [...rows.values()];
+  const tokens = indexes.map(({ cells }, i) => countTokens(counted, i, cells));
+  return { table, records: rows.size, tags, notCells, tokens };
+}
+
+function countTokens(rows: readonly Row[], position: number, cells: readonly number[]): TokenCount {
+  const prefixes: Record<string, number> = {};
+  let [notTokens, missing] = [0, 0];
+  for (const row of rows) {
+    const token = row.tokens[position] ?? null;
+    const prefix = tokenPrefixOf(token);
+    if (prefix !== undefined) prefixes[prefix] = (prefixes[prefix] ?? 0) + 1;
+    else if (token !== null) notTokens++;
+    else if (cells.every((cell) => row.cells[cell] !== null)) missing++;
+  }
+  return { prefixes, notTokens, missing };
 }

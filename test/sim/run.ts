@@ -7,11 +7,13 @@ import { type Configuration, boundsOf, knobsOf } from './defences.js';
 import { administrator, operator, rotator } from './operators.js';
 import { planOf } from './plan.js';
 import { Chance, hashOf } from './random.js';
+import { searcher } from './searcher.js';
 import {
   type Beginning,
   type Cell,
   RAW_KEY,
   beginning,
+  definitionOf,
   engine,
   everything,
   idOf,
@@ -45,6 +47,7 @@ export async function runSeed(
   for (let i = 1; i <= variant.rotators; i++) world.spawn('rotator', `rotator ${i}`, rotator);
   for (let i = 1; i <= variant.writers; i++) world.spawn('writer', `writer ${i}`, writer);
   world.spawn('reader', 'reader', reader);
+  world.spawn('searcher', 'searcher', searcher);
   if (variant.operator.length > 0) world.spawn('operator', 'operator', operator);
   await world.run();
   if (!world.violation) await checkEnd(world);
@@ -57,15 +60,16 @@ function populate(world: World, { records }: Beginning): void {
   const { variant, database, history } = world;
   const sizes = [variant.people, variant.notes];
   for (const [i, { name }] of everything.tables.entries()) {
-    for (const [j, { cells, values }] of (records.get(name) ?? []).slice(0, sizes[i]).entries()) {
+    for (const [j, { cells, tokens, values }] of (records.get(name) ?? []).slice(0, sizes[i]).entries()) {
       const key = j + 1;
       database.table(name).put(key, {
         cells: [...cells],
+        tokens: [...tokens],
         truth: [...values],
         writtenAt: cells.map(() => -1),
         lockedBy: undefined,
       });
-      const write = history.intend({ table: name, key, cell: undefined, values, beganAt: -1 });
+      const write = history.intend({ table: name, key, cells: undefined, values, beganAt: -1 });
       history.answer(write, 'acknowledged', -1);
     }
   }
@@ -140,9 +144,7 @@ async function valuesOf(
   cells: readonly Cell[],
   keyring: Keyring,
 ): Promise<(string | null)[]> {
-  const definition = everything.tables.find(
-    (table) => table.name === name,
-  ) as (typeof everything.tables)[number];
+  const definition = definitionOf(name);
   const values: (string | null)[] = [];
   for (const [i, { attribute }] of definition.layout.cells.entries()) {
     const cell = cells[i] ?? null;
@@ -161,7 +163,7 @@ function spelled({ database, keyrings }: World): string {
   const spell = (truth: Truth | undefined): unknown => (typeof truth === 'object' ? truth?.value : truth);
   const rows = [...database.tables].map(([name, { rows }]) => [
     name,
-    [...rows].map(([key, { cells, truth }]) => [key, cells.map(String), truth.map(spell)]),
+    [...rows].map(([key, { cells, tokens, truth }]) => [key, cells.map(String), tokens, truth.map(spell)]),
   ]);
   return JSON.stringify([rows, keyrings.durable.revision, [...database.jobs]]);
 }

@@ -6,13 +6,20 @@ import type { StoredKeyring } from '../../src/ports/keyring-store.js';
 import { quickEngine } from './quick-engine.js';
 import { Chance } from './random.js';
 
+/** Every value of a simulated world ends with a digit: several records share one, and its token. */
+const lastDigit = { name: 'last-digit-1', apply: (value: unknown) => String(value).slice(-1) };
+
 export const people = table('people', {
   record: integer('id'),
-  encrypt: { name: text(), note: text({ form: 'binary' }) },
+  encrypt: {
+    name: text({ index: { bits: 8, transform: lastDigit } }),
+    note: text({ form: 'binary' }),
+  },
 });
 export const notes = table('notes', {
   record: [text('owner'), integer('no')],
-  encrypt: { body: text() },
+  encrypt: { title: text(), body: text() },
+  indexes: { title_body: { attributes: ['title', 'body'], bits: 40 } },
 });
 export const everything = schema([people, notes]);
 
@@ -20,6 +27,13 @@ export const engine = quickEngine();
 export const RAW_KEY = Uint8Array.from({ length: 32 }, (_, i) => (11 * i + 3) & 0xff);
 
 export type Cell = string | Uint8Array<ArrayBuffer> | null;
+export type Token = string | null;
+
+export function definitionOf(name: string): (typeof everything.tables)[number] {
+  return everything.tables.find(
+    (definition) => definition.name === name,
+  ) as (typeof everything.tables)[number];
+}
 
 /** The values of a record's id, in the definition's order, from the one number that a simulated record has. */
 export function idValuesOf(definition: Table, key: number): readonly unknown[] {
@@ -35,6 +49,7 @@ export function idOf(definition: Table, key: number): Record<string, unknown> {
 /** A record that is there at the beginning. */
 export interface FirstRecord {
   readonly cells: readonly Cell[];
+  readonly tokens: readonly Token[];
   readonly values: readonly (string | null)[];
 }
 
@@ -83,5 +98,10 @@ async function firstRecord(definition: Table, key: number, keyring: Keyring): Pr
   const values = names.map((name, i) => ((key + i) % 5 === 0 ? null : `first ${name} ${key}`));
   const row = { ...idOf(definition, key), ...Object.fromEntries(names.map((name, i) => [name, values[i]])) };
   const sealed: Record<string, unknown> = await encryptRecord(definition, row as never, keyring);
-  return { cells: names.map((name) => sealed[name] as Cell), values };
+  const tokens = definition.layout.tokens ?? [];
+  return {
+    cells: names.map((name) => sealed[name] as Cell),
+    tokens: tokens.map(({ index }) => sealed[index] as Token),
+    values,
+  };
 }

@@ -11,7 +11,7 @@ import { Invariants } from './invariants.js';
 import { KeyringService } from './keyring-service.js';
 import type { Knobs } from './knobs.js';
 import type { Fault, Plan, Variant } from './plan.js';
-import { LONGEST_PAUSE_MS } from './plan.js';
+import { LONGEST_PAUSE_MS, isHeld } from './plan.js';
 import { Chance, hashOf } from './random.js';
 import { type Process, Scheduler, Process as SimulatedProcess } from './scheduler.js';
 import { type Beginning, RAW_KEY, engine, everything } from './tables.js';
@@ -245,7 +245,7 @@ export class World {
   }
 
   #pauseMs({ role }: Process): number {
-    const isBounded = role === 'writer' && this.variant.guard === 'hold';
+    const isBounded = role === 'writer' && isHeld(this.variant);
     return this.chance.between(SHORTEST_PAUSE_MS, isBounded ? LONGEST_PAUSE_MS : LONGEST_FENCED_PAUSE_MS);
   }
 
