@@ -261,7 +261,8 @@ function countOf(keys: readonly KeyInfo[], kind: KeyKind): number {
 }
 
 function isUsed({ keyId, kind }: KeyInfo, { cells, tokens }: Census): boolean {
-  return (kind === 'data' ? cells[keyId] : tokens[keyId.slice(0, TOKEN_PREFIX_CHARACTERS)]) !== undefined;
+  const count = kind === 'data' ? cells[keyId] : tokens[keyId.slice(0, TOKEN_PREFIX_CHARACTERS)];
+  return (count ?? 0) > 0;
 }
 
 /** All tables, from where the last one stopped. */
