@@ -80,7 +80,6 @@ describe('a torture finds', () => {
       points: ['after chunk.commit'],
     });
     expect(findings.wrongTokens).not.toEqual([]);
-    expect(findings.violations).toEqual([]);
   }, 120_000);
 
   it('what an upsert brings back', async () => {

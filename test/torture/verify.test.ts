@@ -100,23 +100,17 @@ describe('the end of a torture', () => {
   it.each([
     [
       "another value's token",
-      'UPDATE people SET email_domain = (SELECT email_domain FROM people WHERE id = 3)',
-      2,
+      "UPDATE people SET email_domain = substr(email_domain, 1, 9) || iif(email_domain LIKE '%00', '01', '00') WHERE id = 1",
     ],
-    ['no token', 'UPDATE people SET email_domain = NULL WHERE id = 1', 1],
+    ['no token', 'UPDATE people SET email_domain = NULL WHERE id = 1'],
     [
       'a token for a null',
       "UPDATE parcels SET label_shelf = (SELECT label_shelf FROM parcels WHERE id = 'parcel-1')",
-      1,
     ],
-    [
-      'a token under a key that is not there',
-      "UPDATE people SET email_domain = 'aaaaaaaa.00' WHERE id = 1",
-      1,
-    ],
-  ])('shows %s', async (_, sql, count) => {
+    ['a token under a key that is not there', "UPDATE people SET email_domain = 'aaaaaaaa.00' WHERE id = 1"],
+  ])('shows %s', async (_, sql) => {
     const findings = await foundAfter(sql);
-    expect(findings.wrongTokens).toHaveLength(count);
+    expect(findings.wrongTokens).toHaveLength(1);
     expect(faultsIn(findings).join()).toContain('wrong token');
   });
 
