@@ -232,9 +232,10 @@ export class OpenedKeyring {
    */
   activeKeys(index: boolean): readonly string[] {
     const { keys, pages } = this.document;
-    const isWanted = ({ kind, state, tenant }: KeyEntry): boolean =>
-      state === 'active' ? kind === 'data' || index : index && kind === 'index' && tenant === undefined;
-    return [...keys.filter(isWanted).map(keyIdOf).sort(), ...pages.map(({ name }) => name)];
+    const active = keys.filter(({ kind, state }) => state === 'active' && (kind === 'data' || index));
+    // Unique indexes count these, whatever their state. One that is active stands above as well: it may have waited here.
+    const shared = keys.filter(({ kind, tenant }) => index && kind === 'index' && tenant === undefined);
+    return [...active.map(keyIdOf).sort(), ...shared.map(keyIdOf), ...pages.map(({ name }) => name)];
   }
 
   /** The data key that a cell names, if it may be used for this tenant; an unknown one reads the keyring again, once. */

@@ -241,6 +241,20 @@ describe.each(PLACES)('tokens in $name', (place) => {
     expect(await wrongTokens(world)).toEqual([]);
   });
 
+  it.each([0, 1, 2])('are swept to a key that waited, and is made active after %i chunks', async (chunks) => {
+    const world = await newWorld(place);
+    await activateNew(world, ['index']);
+    const keyring = await world.keyring();
+    const waiting = await addKey(keyring, { kind: 'index' });
+    await world.rotated({
+      chunkRecords: 3,
+      observer: atEveryMoment(async (moment) => {
+        if (at('before', 'chunk.commit', chunks)(moment)) await activateKey(keyring, waiting);
+      }),
+    });
+    expect(await wrongTokens(world)).toEqual([]);
+  });
+
   it('are found before, while and after their key changes', async () => {
     const world = await newWorld(place);
     const find = async (): Promise<string[]> => {

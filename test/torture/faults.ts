@@ -1,8 +1,14 @@
 /** Faults to plant into a rotator's store, to see that a torture catches them. */
-import type { Chunk, RecordStore, StoredRecord, TableLayout } from '../../src/ports/record-store.js';
+import type {
+  Chunk,
+  RecordStore,
+  RecordSwap,
+  StoredRecord,
+  TableLayout,
+} from '../../src/ports/record-store.js';
 import type { Application } from './stores.js';
 
-export const FAULTS = ['blind update', 'checkpoint before write', 'upsert'] as const;
+export const FAULTS = ['blind update', 'checkpoint before write', 'upsert', 'token alone'] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** The store with the fault; as it is where there is none. */
@@ -12,6 +18,8 @@ export function plantFault(
   application: Application | undefined,
 ): RecordStore {
   if (fault === 'blind update') return { ...records, commit: (...chunk) => commitBlindly(records, ...chunk) };
+  if (fault === 'token alone')
+    return { ...records, commit: (...chunk) => commitTokensAlone(records, ...chunk) };
   if (fault === 'checkpoint before write')
     return { ...records, commit: (...chunk) => commitLate(records, ...chunk) };
   if (fault === 'upsert' && application) return upserting(records, application);
@@ -20,19 +28,48 @@ export function plantFault(
 
 /** Writes over whatever is there now, as an UPDATE by key alone does. */
 async function commitBlindly(records: RecordStore, layout: TableLayout, chunk: Chunk) {
+  const now = await recordsNow(records, layout, chunk);
+  const swaps = chunk.swaps.map((swap) => overTokens(overCells(swap, now), now));
+  return records.commit(layout, { ...chunk, swaps });
+}
+
+/** Writes tokens without a look at the cells that they were made from, where those stay. */
+async function commitTokensAlone(records: RecordStore, layout: TableLayout, chunk: Chunk) {
+  const now = await recordsNow(records, layout, chunk);
+  const swaps = chunk.swaps.map((swap) => {
+    const isStaying = swap.cells.every((cell) => cell.old === cell.new);
+    if (!isStaying) return swap;
+    const { cells } = overCells(swap, now);
+    return overTokens({ ...swap, cells: cells.map((cell) => ({ ...cell, new: cell.old })) }, now);
+  });
+  return records.commit(layout, { ...chunk, swaps });
+}
+
+async function recordsNow(records: RecordStore, layout: TableLayout, { swaps }: Chunk): Promise<Now> {
   const now = await records.reread(
     layout,
-    chunk.swaps.map(({ key }) => key),
+    swaps.map(({ key }) => key),
   );
-  const cells = new Map(now.map((record) => [record.key, record.cells]));
-  const swaps = chunk.swaps.map((swap) => ({
+  return new Map(now.map((record) => [record.key, record]));
+}
+
+type Now = ReadonlyMap<string, StoredRecord>;
+
+function overCells(swap: RecordSwap, now: Now): RecordSwap {
+  const found = now.get(swap.key)?.cells;
+  return {
     ...swap,
-    cells: swap.cells.map((cell) => ({
-      ...cell,
-      old: (cells.get(swap.key)?.[cell.cell] as string) ?? cell.old,
-    })),
-  }));
-  return records.commit(layout, { ...chunk, swaps });
+    cells: swap.cells.map((cell) => ({ ...cell, old: (found?.[cell.cell] as string) ?? cell.old })),
+  };
+}
+
+function overTokens(swap: RecordSwap, now: Now): RecordSwap {
+  const found = now.get(swap.key)?.tokens;
+  if (!swap.tokens || !found) return swap;
+  return {
+    ...swap,
+    tokens: swap.tokens.map((token) => ({ ...token, old: (found[token.token] ?? null) as string | null })),
+  };
 }
 
 /** Moves the checkpoint in a transaction of its own, first. */

@@ -63,14 +63,24 @@ export function deedsOf(lines: readonly WriterLine[]): LoggedDeed[] {
 /** What every record may be after these deeds; each record is written by one writer only, so their order is known. */
 export function replay(deeds: Iterable<LoggedDeed>): Map<string, Candidates> {
   const records = new Map<string, Candidates>();
+  for (const { deed, states } of replayed(deeds)) records.set(recordName(deed.table, deed.id), states);
+  return records;
+}
+
+/** After each of these deeds, but for those of which nothing came: what its record may be. */
+export function* replayed(
+  deeds: Iterable<LoggedDeed>,
+): Generator<{ readonly deed: LoggedDeed; readonly states: Candidates }> {
+  const records = new Map<string, Candidates>();
   for (const deed of deeds) {
     if (deed.outcome === 'undone') continue;
     const name = recordName(deed.table, deed.id);
     const before = records.get(name) ?? [null];
     const after = before.map((values) => apply(values, deed));
-    records.set(name, deed.outcome === 'done' ? after : [...before, ...after]);
+    const states = deed.outcome === 'done' ? after : [...before, ...after];
+    records.set(name, states);
+    yield { deed, states };
   }
-  return records;
 }
 
 function apply(before: Values | null, { kind, values }: Deed): Values | null {

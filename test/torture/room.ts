@@ -12,10 +12,11 @@ import {
   decryptRecord,
   encryptRecords,
   listKeys,
-  suspendKey,
+  suspendKeys,
 } from '../../src/index.js';
 import { census, rotate } from '../../src/rotation/index.js';
 import { sqliteRecords } from '../../src/store/sqlite.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../../src/token-form.js';
 import { type Connection, DRIVERS, type Driver } from '../stores/sqlite-drivers.js';
 import { bundleScripts } from './children.js';
 import { sqliteCode } from './sqlite-code.js';
@@ -32,7 +33,7 @@ export interface RoomReport {
   readonly records: number;
   /** Records that did not read as they should, at any time. */
   readonly lost: number;
-  /** Cells that were changed by a run that was not allowed to write. */
+  /** Cells and tokens that were changed by a run that was not allowed to write. */
   readonly changed: number;
   readonly underOldKeys: number;
 }
@@ -149,7 +150,8 @@ async function inRoom(
   const room = new Room(world, driver, keyring);
   try {
     await room.fill();
-    await activateKey(keyring, await addKey(keyring));
+    for (const kind of ['data', 'index'] as const)
+      await activateKey(keyring, await addKey(keyring, { kind }));
     await work(room);
     await room.look();
     return await room.report(name);
@@ -178,9 +180,9 @@ class Room {
 
   async fill(): Promise<void> {
     this.database.exec(
-      'CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, email TEXT, notes TEXT); CREATE TABLE parcels (id TEXT PRIMARY KEY, label TEXT, content BLOB)',
+      'CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, email TEXT, notes TEXT, email_domain TEXT); CREATE TABLE parcels (id TEXT PRIMARY KEY, label TEXT, shelf TEXT, content BLOB, label_shelf TEXT)',
     );
-    const insert = this.database.prepare('INSERT INTO people VALUES (?, ?, ?, ?)');
+    const insert = this.database.prepare('INSERT INTO people VALUES (?, ?, ?, ?, ?)');
     this.database.exec('BEGIN');
     for (const outcome of await encryptRecords(
       people,
@@ -188,8 +190,8 @@ class Room {
       this.#keyring,
     )) {
       if (outcome.status === 'rejected') throw outcome.reason;
-      const { id, name, email, notes } = outcome.value;
-      insert.run(id, name, email, notes);
+      const { id, name, email, notes, email_domain } = outcome.value;
+      insert.run(id, name, email, notes, email_domain ?? null);
     }
     this.database.exec('COMMIT');
   }
@@ -244,11 +246,15 @@ class Room {
   async report(name: string): Promise<RoomReport> {
     const records = sqliteRecords(this.database);
     const count = await census(everything, { keyring: this.#keyring, records });
-    const [old] = listKeys(this.#keyring).filter(
-      ({ kind, state }) => kind === 'data' && state === 'deactivated',
+    const old = listKeys(this.#keyring)
+      .filter(({ state }) => state === 'deactivated')
+      .map(({ keyId }) => keyId);
+    const counted = { ...count.cells, ...count.tokens };
+    const underOldKeys = old.reduce(
+      (sum, keyId) => sum + (counted[keyId] ?? 0) + (counted[keyId.slice(0, TOKEN_PREFIX_CHARACTERS)] ?? 0),
+      0,
     );
-    const underOldKeys = count.cells[old?.keyId ?? ''] ?? 0;
-    if (underOldKeys === 0) await suspendKey(this.#keyring, old?.keyId ?? '', count, { withoutHold: true });
+    if (underOldKeys === 0) await suspendKeys(this.#keyring, old, count, { withoutHold: true });
     await this.look(); // with the old key suspended
     const { stoppedBy, scanned, changed } = this;
     return { name, stoppedBy, scanned, records: RECORDS, lost: this.#lost, changed, underOldKeys };

@@ -5,8 +5,11 @@
  */
 import {
   CellsealError,
+  type Census,
   CensusStaleError,
   KeyInUseError,
+  type KeyInfo,
+  type KeyKind,
   KeyStateError,
   type Keyring,
   KeyringConflictError,
@@ -31,6 +34,7 @@ import {
   rotate,
   rotatePartition,
 } from '../../src/rotation/index.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../../src/token-form.js';
 import { type Fault, plantFault } from './faults.js';
 import { areHoldsOver, noteHold } from './holds.js';
 import { openLog } from './log.js';
@@ -38,7 +42,7 @@ import { recordName } from './model.js';
 import { type End, Points } from './points.js';
 import { Statements } from './statements.js';
 import { openApplication, openKeyringStore, openRecords, pause } from './stores.js';
-import { recordsLeftBehind, tellPages } from './tell.js';
+import { type ActiveKeys, recordsLeftBehind, tellPages } from './tell.js';
 import {
   CHUNK_RECORDS,
   POISONED,
@@ -64,7 +68,9 @@ export interface RotatorOrder {
   /** Of a proxy. */
   readonly port?: number;
   readonly fault?: Fault | undefined;
-  /** Ends when no cell is under an old key. */
+  /** Changes keys of this kind only. */
+  readonly only?: KeyKind | undefined;
+  /** Ends when no cell and no token is under an old key. */
   readonly isLast: boolean;
 }
 
@@ -90,7 +96,7 @@ export type RotatorLine = { readonly run: number; readonly at: number } & (
   | { readonly swept: string; readonly left: readonly string[] }
   | { readonly partitions: true }
   | { readonly suspended: string }
-  | { readonly activated: string }
+  | { readonly activated: string; readonly kind: KeyKind }
   | { readonly failed: string }
   | { readonly violation: string }
 );
@@ -196,13 +202,16 @@ async function turn(
   observer: StepObserver,
 ): Promise<'on' | 'over'> {
   await refreshKeyring(keyring);
-  const keys = listKeys(keyring).filter(({ kind }) => kind === 'data');
-  const waiting = keys.find(({ state }) => state === 'pre-active');
-  if (waiting && !order.isLast) {
+  const keys = listKeys(keyring);
+  if (waitingIn(keys).length > 0 && !order.isLast) {
+    if (isHalf(keys)) await change('key.add', () => addKey(keyring, { kind: nextKind(keys) }));
+    const waiting = waitingIn(listKeys(keyring));
     await awaitAcknowledgement(keyring, undefined, { timeoutMs: ACKNOWLEDGEMENT_MS });
-    await ask({ activating: waiting.keyId });
-    await change('key.activate', () => activateKey(keyring, waiting.keyId));
-    log({ activated: waiting.keyId });
+    await ask({ activating: waiting.map(({ keyId }) => keyId).join(' ') });
+    for (const { keyId, kind } of waiting) {
+      await change('key.activate', () => activateKey(keyring, keyId));
+      log({ activated: keyId, kind });
+    }
     if (!order.isHasty) await awaitAcknowledgement(keyring, undefined, { timeoutMs: ACKNOWLEDGEMENT_MS });
     return 'on';
   }
@@ -215,9 +224,9 @@ async function turn(
     await retryQuarantined(everything, { keyring, records, observer });
   }
 
-  const old = keys.filter(({ state }) => state === 'deactivated').map(({ keyId }) => keyId);
+  const old = keys.filter(({ state }) => state === 'deactivated');
   const count = await census(everything, { keyring, records, observer });
-  if (old.some((keyId) => (count.cells[keyId] ?? 0) > 0)) {
+  if (old.some((key) => isUsed(key, count))) {
     if (order.isPartitioned) await sweepPartitions(keyring, silent, observer);
     else await sweep(keyring, records, silent, observer);
     return 'on';
@@ -226,9 +235,34 @@ async function turn(
 
   await finish(keyring, records, observer, {});
   // Nobody that has a cell under an old key in hand may still write it when that key is suspended.
-  if (areHoldsOver(world, old)) await finish(keyring, records, observer, { withoutHold: true });
-  await change('key.add', () => addKey(keyring));
+  const oldIds = old.map(({ keyId }) => keyId);
+  if (areHoldsOver(world, oldIds)) await finish(keyring, records, observer, { withoutHold: true });
+  await change('key.add', () => addKey(keyring, { kind: nextKind(keys) }));
   return 'on';
+}
+
+function waitingIn(keys: readonly KeyInfo[]): KeyInfo[] {
+  return keys.filter(({ state }) => state === 'pre-active');
+}
+
+/** A data key, an index key, both together, and so on: what comes next is seen by what there is. */
+function nextKind(keys: readonly KeyInfo[]): KeyKind {
+  return order.only ?? (countOf(keys, 'data') > countOf(keys, 'index') ? 'index' : 'data');
+}
+
+/** Whether a data key waits that is changed together with an index key, and that is not there yet. */
+function isHalf(keys: readonly KeyInfo[]): boolean {
+  const data = countOf(keys, 'data');
+  return order.only === undefined && data % 2 === 1 && data > countOf(keys, 'index');
+}
+
+function countOf(keys: readonly KeyInfo[], kind: KeyKind): number {
+  return keys.filter((key) => key.kind === kind).length;
+}
+
+function isUsed({ keyId, kind }: KeyInfo, { cells, tokens }: Census): boolean {
+  const count = kind === 'data' ? cells[keyId] : tokens[keyId.slice(0, TOKEN_PREFIX_CHARACTERS)];
+  return (count ?? 0) > 0;
 }
 
 /** All tables, from where the last one stopped. */
@@ -242,11 +276,13 @@ async function sweep(
   let state = '';
   for await (const progress of rotate(everything, options)) state = progress.state;
   if (state !== 'swept') return pause(50); // paused
-  const aim = activeKey(keyring);
+  const aim = activeKeys(keyring);
   const left = (await recordsLeftBehind(silent, aim)).filter((name) => !name.endsWith(String(POISONED)));
   await refreshKeyring(keyring);
   // Another rotator may have made another key active behind the last chunk: then all is under an old one.
-  log({ swept: aim, left: activeKey(keyring) === aim ? left : [] });
+  const now = activeKeys(keyring);
+  const isStill = now.data === aim.data && now.index === aim.index;
+  log({ swept: `${aim.data} ${aim.index}`, left: isStill ? left : [] });
 }
 
 /** Ranges of keys, two at a time, as two machines would. */
@@ -283,8 +319,10 @@ async function finish(
   for (const keyId of suspended) log({ suspended: keyId });
 }
 
-function activeKey(keyring: Keyring): string {
-  return listKeys(keyring).find(({ kind, state }) => kind === 'data' && state === 'active')?.keyId ?? '';
+function activeKeys(keyring: Keyring): ActiveKeys {
+  const active = listKeys(keyring).filter(({ state }) => state === 'active');
+  const idOf = (kind: KeyKind): string => active.find((key) => key.kind === kind)?.keyId ?? '';
+  return { data: idOf('data'), index: idOf('index') };
 }
 
 async function change<T>(name: string, work: () => Promise<T>): Promise<T> {

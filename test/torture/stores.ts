@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Pool as MariadbPool } from 'mysql2/promise';
 import type { Pool as PostgresPool } from 'pg';
+import type { Lookup } from '../../src/index.js';
 import type { KeyringStore } from '../../src/ports/keyring-store.js';
 import type { RecordStore } from '../../src/ports/record-store.js';
 import { fileKeyring } from '../../src/store/file-keyring.js';
@@ -11,6 +12,7 @@ import {
   mysql2Executor,
   mysqlKeyring,
   mysqlRecords,
+  mysqlWhere,
 } from '../../src/store/mysql.js';
 import {
   type PgClient,
@@ -18,8 +20,9 @@ import {
   pgExecutor,
   postgresKeyring,
   postgresRecords,
+  postgresWhere,
 } from '../../src/store/postgres.js';
-import { type SqliteClient, sqliteKeyring, sqliteRecords } from '../../src/store/sqlite.js';
+import { type SqliteClient, sqliteKeyring, sqliteRecords, sqliteWhere } from '../../src/store/sqlite.js';
 import { type Connection, DRIVERS } from '../stores/sqlite-drivers.js';
 import { type Values, recordName } from './model.js';
 import type { Statements } from './statements.js';
@@ -159,9 +162,15 @@ export function openDatabase({ folder }: World, name = 'records.db'): Connection
 }
 
 const COLUMNS = {
-  postgres: { integer: 'integer', name: 'text', text: 'text', binary: 'bytea' },
-  mariadb: { integer: 'INT', name: 'VARCHAR(64) CHARACTER SET ascii', text: 'TEXT', binary: 'BLOB' },
-  sqlite: { integer: 'INTEGER', name: 'TEXT', text: 'TEXT', binary: 'BLOB' },
+  postgres: { integer: 'integer', name: 'text', text: 'text', binary: 'bytea', token: 'text' },
+  mariadb: {
+    integer: 'INT',
+    name: 'VARCHAR(64) CHARACTER SET ascii',
+    text: 'TEXT',
+    binary: 'BLOB',
+    token: 'VARCHAR(32) CHARACTER SET ascii',
+  },
+  sqlite: { integer: 'INTEGER', name: 'TEXT', text: 'TEXT', binary: 'BLOB', token: 'TEXT' },
 } as const;
 
 /** Makes schema and tables anew. */
@@ -169,14 +178,16 @@ export async function prepareTables(world: World): Promise<void> {
   await dropTables(world);
   if (world.store === 'postgres') await administer(world, (run) => run(`CREATE SCHEMA ${world.schema}`));
   if (world.store === 'mariadb') await administer(world, (run) => run(`CREATE DATABASE ${world.schema}`));
-  const { integer, name, text, binary } = COLUMNS[world.store];
+  const { integer, name, text, binary, token } = COLUMNS[world.store];
   const application = await openApplication(world);
   await application.run(
-    `CREATE TABLE people (id ${integer} NOT NULL PRIMARY KEY, name ${text}, email ${text}, notes ${text})`,
+    `CREATE TABLE people (id ${integer} NOT NULL PRIMARY KEY, name ${text}, email ${text}, notes ${text}, email_domain ${token})`,
   );
   await application.run(
-    `CREATE TABLE parcels (id ${name} NOT NULL PRIMARY KEY, label ${text}, content ${binary})`,
+    `CREATE TABLE parcels (id ${name} NOT NULL PRIMARY KEY, label ${text}, shelf ${text}, content ${binary}, label_shelf ${token})`,
   );
+  await application.run('CREATE INDEX people_domain ON people (email_domain)');
+  await application.run('CREATE INDEX parcels_place ON parcels (label_shelf)');
   await application.close();
 }
 
@@ -309,10 +320,31 @@ function tapSqlite(connection: Connection, statements: Statements): SqliteClient
   };
 }
 
+const WHERE = { postgres: postgresWhere, mariadb: mysqlWhere, sqlite: sqliteWhere } as const;
+
 /** Every record of a table as it is stored, by the name that the model has for it. */
 export async function storedRows(application: Application, table: TableName): Promise<Map<string, Row>> {
-  const columns = ['id', ...Object.keys(TABLES[table].encrypt)];
-  const { rows } = await application.run(`SELECT ${columns.join(', ')} FROM ${table}`);
+  const columns = [...cellColumns(table), ...TABLES[table].indexes.map(({ column }) => column)];
+  return named(table, await application.run(`SELECT ${columns.join(', ')} FROM ${table}`));
+}
+
+/** The candidates of a look-up, with their cells. */
+export async function candidateRows(
+  { store }: World,
+  application: Application,
+  table: TableName,
+  asked: Lookup,
+): Promise<Map<string, Row>> {
+  const { sql, values } = WHERE[store](asked);
+  const select = `SELECT ${cellColumns(table).join(', ')} FROM ${table} WHERE ${sql}`;
+  return named(table, await application.run(select, values));
+}
+
+function cellColumns(table: TableName): string[] {
+  return ['id', ...Object.keys(TABLES[table].encrypt)];
+}
+
+function named(table: TableName, { rows }: { readonly rows: readonly Row[] }): Map<string, Row> {
   return new Map(
     rows.map((row) => {
       const id = row['id'] as number | string;
@@ -340,9 +372,9 @@ export function plainOf(table: TableName, id: number | string, values: Values): 
   return { id, ...values, ...(isBytes ? { content: Uint8Array.from(Buffer.from(content, 'hex')) } : {}) };
 }
 
-/** What `decryptRecord` gave, as the model writes it. */
+/** What `decryptRecord` gave, as the model writes it: without id and tokens. */
 export function valuesOf(record: Row): Values {
-  const { id: _, ...values } = record;
+  const { id: _, email_domain: __, label_shelf: ___, ...values } = record;
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       name,

@@ -1,7 +1,8 @@
 /** What the rotators' log is told of their stores. */
 import { keyTagOf, parseKeyTag } from '../../src/key-tag.js';
 import type { JobWrite } from '../../src/ports/job-store.js';
-import type { RecordStore, StoredRecord } from '../../src/ports/record-store.js';
+import type { RecordStore, StoredRecord, TableLayout } from '../../src/ports/record-store.js';
+import { tokenPrefixOf } from '../../src/token-form.js';
 import { recordName } from './model.js';
 import type { RotatorLine } from './rotator.js';
 import { type TableName, everything } from './world.js';
@@ -61,14 +62,22 @@ function jobOf({ next }: JobWrite): Job {
   return { name: `${scope} ${startedAtMs}`, pass };
 }
 
-/** Records with a cell under another key than this one. */
-export async function recordsLeftBehind(records: RecordStore, active: string): Promise<string[]> {
+/** What a sweep brings everything under. */
+export interface ActiveKeys {
+  readonly data: string;
+  readonly index: string;
+}
+
+/** Records with a cell or a token under another key than the active ones, or without a token that they should have. */
+export async function recordsLeftBehind(records: RecordStore, active: ActiveKeys): Promise<string[]> {
   const left: string[] = [];
   for (const { layout } of everything.tables) {
     let after: string | undefined;
     for (;;) {
       const page = await records.page(layout, { after, maxRecords: 1_000, maxBytes: 2 ** 30 });
-      left.push(...page.records.filter((record) => !isAllUnder(active, record)).map(nameIn(layout.name)));
+      left.push(
+        ...page.records.filter((record) => !isAllUnder(active, layout, record)).map(nameIn(layout.name)),
+      );
       if (page.done) break;
       after = page.next;
     }
@@ -76,8 +85,12 @@ export async function recordsLeftBehind(records: RecordStore, active: string): P
   return left;
 }
 
-function isAllUnder(active: string, { cells }: StoredRecord): boolean {
-  return cells.every((cell) => cell === null || keyIdOf(cell) === active);
+function isAllUnder(active: ActiveKeys, layout: TableLayout, { cells, tokens = [] }: StoredRecord): boolean {
+  const isToken = (token: unknown, i: number): boolean => {
+    const isNull = layout.tokens?.[i]?.cells.some((cell) => cells[cell] === null);
+    return isNull ? token === null : active.index.startsWith(tokenPrefixOf(token) ?? '-');
+  };
+  return cells.every((cell) => cell === null || keyIdOf(cell) === active.data) && tokens.every(isToken);
 }
 
 function keyIdOf(cell: unknown): string | undefined {

@@ -19,8 +19,10 @@ describe('a torture in SQLite', () => {
     const report = await torture({ store: 'sqlite', kills: 10, each: 1, points, seed: SEED, schema: '' });
     expect(report.faults).toEqual([]);
     for (const point of points) expect(report.kills[point], point).toBeGreaterThanOrEqual(1);
-    const { acknowledged, work } = report.findings;
+    const { acknowledged, answers, tokens, work } = report.findings;
     expect(acknowledged).toBeGreaterThan(100);
+    expect(tokens).toBeGreaterThan(100);
+    expect(answers).toBeGreaterThan(100);
     expect(work.scanned).toBeGreaterThan(0);
   }, 240_000);
 });
@@ -69,6 +71,15 @@ describe('a torture finds', () => {
   it('what a checkpoint passes over that is ahead of its work', async () => {
     const { findings } = await find('checkpoint before write', { points: ['before swap'] });
     expect(findings.passedOver).not.toEqual([]);
+  }, 120_000);
+
+  it('what a token says of a value that is not there any more', async () => {
+    const { findings } = await find('token alone', {
+      only: 'index',
+      meets: 'patch',
+      points: ['after chunk.commit'],
+    });
+    expect(findings.wrongTokens).not.toEqual([]);
   }, 120_000);
 
   it('what an upsert brings back', async () => {

@@ -3,20 +3,23 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type KeyKind,
   type Keyring,
+  awaitAcknowledgement,
   createKeyring,
   decryptRecord,
   encryptRecord,
   forgetProcess,
+  lookup,
   refreshKeyring,
   setPolicy,
   watchKeyring,
 } from '../../src/index.js';
-import { pauseRotation, resumeRotation, rotationStatus } from '../../src/rotation/index.js';
+import { finishRotation, pauseRotation, resumeRotation, rotationStatus } from '../../src/rotation/index.js';
 import { type Child, type Children, prepareChildren, untilStopped } from './children.js';
 import type { Fault } from './faults.js';
 import { openLog } from './log.js';
-import type { WriterLine } from './model.js';
+import type { Values, WriterLine } from './model.js';
 import { type End, WRITER_POINTS, rotatorPoints } from './points.js';
 import { type Cut, type CuttingProxy, startProxy } from './proxy.js';
 import { randomFrom } from './random.js';
@@ -33,6 +36,7 @@ import {
   pause,
   prepareTables,
   storedRows,
+  valuesOf,
 } from './stores.js';
 import { type Findings, faultsIn, verify } from './verify.js';
 import {
@@ -44,6 +48,7 @@ import {
   type TableName,
   type World,
   everything,
+  parcels,
   people,
   writerLog,
 } from './world.js';
@@ -67,6 +72,8 @@ export interface TortureOptions {
   readonly meets?: 'patch' | 'delete';
   /** Planted into every rotator. */
   readonly fault?: Fault;
+  /** Keys of this kind only are changed. Default: data keys, index keys and both, in turn. */
+  readonly only?: KeyKind;
   /** The schema or database on a server. */
   readonly schema: string;
   /** Told now and then how far it is. */
@@ -285,6 +292,28 @@ class Torture {
       fault,
     } satisfies RotatorOrder);
     await last.ended;
+    await this.#suspendOld();
+  }
+
+  /** Nobody writes any more: nothing that is stored needs a key that was replaced, and what is left is read without them. */
+  async #suspendOld(): Promise<void> {
+    const held = await openRecords(this.#world, new Statements(() => undefined));
+    try {
+      await awaitAcknowledgement(this.#keyring, undefined, { timeoutMs: PATIENCE_MS });
+      const { inUse, isFinished, census } = await finishRotation(everything, {
+        keyring: this.#keyring,
+        records: held.value,
+        withoutHold: true,
+      });
+      if (!isFinished) this.#faults.push(`old keys are in use at the end: ${JSON.stringify(inUse)}`);
+      for (const { index, missing, notTokens } of census.tables.flatMap(({ indexes = [] }) => indexes))
+        if (missing + notTokens > 0)
+          this.#faults.push(
+            `${index}: ${missing} records without a token, ${notTokens} values that are none`,
+          );
+    } finally {
+      await held.close();
+    }
   }
 
   // ── Rotators ─────────────────────────────────────────────────────────────────
@@ -316,6 +345,7 @@ class Torture {
       isLast: false,
       ...(port === undefined ? {} : { port }),
       fault: this.#options.fault,
+      only: this.#options.only,
       ...order,
     } satisfies RotatorOrder);
   }
@@ -486,12 +516,19 @@ class Torture {
       this.#keyring,
     )) as never;
     if (kind === 'insert') {
-      await this.#application.run('INSERT INTO people (id, email, notes) VALUES (?, ?, ?)', [
+      await this.#application.run('INSERT INTO people (id, email, notes, email_domain) VALUES (?, ?, ?, ?)', [
         POISONED,
         row['email'],
         row['notes'],
+        row['email_domain'],
       ]);
-    } else await this.#application.run('UPDATE people SET email = ? WHERE id = ?', [row['email'], POISONED]);
+    } else {
+      await this.#application.run('UPDATE people SET email = ?, email_domain = ? WHERE id = ?', [
+        row['email'],
+        row['email_domain'],
+        POISONED,
+      ]);
+    }
     this.#log?.({ at: Date.now(), done: intent });
   }
 
@@ -567,7 +604,7 @@ class Torture {
 
   // ── At every instant ─────────────────────────────────────────────────────────
 
-  /** With the keyring as it is stored now, what is in the tables can be read. */
+  /** With the keyring as it is stored now, what is in the tables can be read, and would be found by a look-up. */
   async #lookAround(): Promise<void> {
     await refreshKeyring(this.#keyring);
     const table = (Object.keys(TABLES) as TableName[])[this.#random(2)] as TableName;
@@ -576,10 +613,25 @@ class Torture {
     );
     for (let looks = 0; looks < LOOKS_A_ROUND && rows.length > 0; looks++) {
       const [name, row] = rows[this.#random(rows.length)] as (typeof rows)[number];
-      await decryptRecord(TABLES[table], row as never, this.#keyring).catch((error: unknown) => {
+      try {
+        const record = await decryptRecord(TABLES[table], row as never, this.#keyring);
+        if (!(await this.#isFindable(table, row, valuesOf(record as never))))
+          this.#faults.push(`${name} has a token that no look-up asks for`);
+      } catch (error) {
         this.#faults.push(`${name} cannot be read: ${String(error)}`);
-      });
+      }
     }
+  }
+
+  async #isFindable(table: TableName, row: Row, { email, label, shelf }: Values): Promise<boolean> {
+    if (table === 'people') {
+      const { tokens } = await lookup(people, 'email', email as string, this.#keyring);
+      return tokens.includes(row['email_domain'] as string);
+    }
+    if (shelf === null) return row['label_shelf'] === null;
+    const place = { label: label as string, shelf: shelf as number };
+    const { tokens } = await lookup(parcels, 'label_shelf', place, this.#keyring);
+    return tokens.includes(row['label_shelf'] as string);
   }
 
   #count(counts: Record<string, number>, name: string): void {

@@ -1,7 +1,9 @@
 /** Holds what is in the tables against what was acknowledged, with a reader that shares no line with the library. */
 
+import { indexToken } from '../oracle/blind-index.js';
 import { type DataKey, open } from '../oracle/cell.js';
 import { readDocument } from '../oracle/keyring-document.js';
+import { INDEXES, type QueryLine, judge } from './indexes.js';
 import { readLog } from './log.js';
 import {
   type Candidates,
@@ -20,6 +22,7 @@ import {
   TABLES,
   type TableName,
   type World,
+  queryLog,
   rotatorLog,
   writerLog,
 } from './world.js';
@@ -40,6 +43,22 @@ export interface Findings {
   readonly undecryptable: readonly string[];
   /** Cells under a key that is not the active one. */
   readonly underOldKeys: number;
+  /** Tokens at the end. */
+  readonly tokens: number;
+  /** Tokens under an index key that is not the active one. */
+  readonly staleTokens: number;
+  /** Columns of records whose token is not that of the value under a key that is alive, is missing, or should not be. */
+  readonly wrongTokens: readonly string[];
+  /** Look-ups that were answered. */
+  readonly queries: number;
+  /** Records that they found. */
+  readonly answers: number;
+  /** Candidates of theirs that were left out after decryption. */
+  readonly leftOut: number;
+  /** Records found that did not have the value. */
+  readonly wrong: readonly string[];
+  /** Records not found that had the value. */
+  readonly missing: readonly string[];
   /** Records under an old key that a finished sweep has passed over, and that nobody wrote meanwhile. */
   readonly passedOver: readonly string[];
   /** What processes saw that must not be. */
@@ -66,6 +85,8 @@ export interface RepeatedWork {
   /** Rotations that ended with every cell under the active key. */
   readonly sweeps: number;
   readonly activated: number;
+  /** Of those: index keys. */
+  readonly indexActivated: number;
   readonly suspended: number;
 }
 
@@ -74,20 +95,25 @@ export async function verify(world: World, writers: number): Promise<Findings> {
   const rotators = readLog<RotatorLine>(rotatorLog(world));
   const deeds = logs.flatMap((lines) => deedsOf(lines));
   const wanted = replay(deeds);
-  const { keys, active } = await readKeys(world);
+  const queries = Array.from({ length: writers }, (_, i) => readLog<QueryLine>(queryLog(world, i))).flat();
+  const keys = await readKeys(world);
   const application = await openApplication(world);
   const state = {
     lost: [] as string[],
     resurrected: [] as string[],
     undecryptable: [] as string[],
+    wrongTokens: [] as string[],
     cells: 0,
     old: 0,
+    tokens: 0,
+    stale: 0,
   };
   const found = new Set<string>();
   for (const table of Object.keys(TABLES) as TableName[]) {
     for (const [name, row] of await storedRows(application, table)) {
       found.add(name);
-      const values = readRow(table, row, keys, active, state);
+      const values = readRow(table, row, keys, state);
+      if (values) checkTokens(table, name, row, values, keys, state);
       if (values) compare(name, values, wanted.get(name) ?? [null], state);
     }
   }
@@ -104,6 +130,13 @@ export async function verify(world: World, writers: number): Promise<Findings> {
     resurrected: state.resurrected,
     undecryptable: state.undecryptable,
     underOldKeys: state.old,
+    tokens: state.tokens,
+    staleTokens: state.stale,
+    wrongTokens: state.wrongTokens,
+    queries: queries.length,
+    answers: queries.reduce((sum, { found }) => sum + found.length, 0),
+    leftOut: queries.reduce((sum, { leftOut }) => sum + leftOut, 0),
+    ...judge(queries, deeds),
     passedOver: passedOver(rotators, deeds),
     violations: [...logs.flat(), ...rotators].flatMap((line) => ('violation' in line ? line.violation : [])),
     work: repeatedWork(rotators),
@@ -114,8 +147,31 @@ interface State {
   readonly lost: string[];
   readonly resurrected: string[];
   readonly undecryptable: string[];
+  readonly wrongTokens: string[];
   cells: number;
   old: number;
+  tokens: number;
+  stale: number;
+}
+
+/** Each token is that of the value as it was decrypted, under an index key that is alive. */
+function checkTokens(
+  table: TableName,
+  name: string,
+  row: Row,
+  values: Values,
+  { index }: Keys,
+  state: State,
+): void {
+  for (const { of, ...shape } of INDEXES.filter((one) => one.table === table)) {
+    const stored = row[shape.name] as string | null;
+    const value = of(values);
+    if (stored !== null) state.tokens++;
+    const key = index.keys.find(({ keyId }) => stored?.startsWith(keyId.slice(0, 8)));
+    if (stored !== null && key?.keyId !== index.active) state.stale++;
+    const right = value === null ? null : key ? indexToken(key.key, shape, value) : undefined;
+    if (stored !== right) state.wrongTokens.push(`${name} ${shape.name}`);
+  }
 }
 
 function compare(name: string, values: Values, candidates: Candidates, state: State): void {
@@ -126,8 +182,18 @@ function compare(name: string, values: Values, candidates: Candidates, state: St
   else state.lost.push(`${name} is not as it was written`);
 }
 
+interface Keys {
+  readonly data: readonly DataKey[];
+  readonly active: string;
+  /** Those that are alive. */
+  readonly index: {
+    readonly keys: readonly { readonly keyId: string; readonly key: Uint8Array }[];
+    readonly active: string;
+  };
+}
+
 /** The keys of the keyring as it is stored at this moment. */
-async function readKeys(world: World): Promise<{ keys: DataKey[]; active: string }> {
+async function readKeys(world: World): Promise<Keys> {
   const store = await openKeyringStore(world);
   const stored = await store.value.read(16 * 1024 * 1024);
   await store.close();
@@ -137,18 +203,20 @@ async function readKeys(world: World): Promise<{ keys: DataKey[]; active: string
     ...readDocument(stored.document, stored.revision, { rawKey: RAW_KEY }),
   };
   if (!document) throw new Error(`The keyring is refused: ${code}.`);
-  const data = document.keys.filter(({ kind }) => kind === 'data');
-  const keys = data.flatMap(({ key, state }) => (key ? [{ key, state }] : []));
-  return { keys, active: data.find(({ state }) => state === 'active')?.keyId ?? '' };
+  const ofKind = (wanted: string) =>
+    document.keys
+      .filter(({ kind }) => kind === wanted)
+      .flatMap(({ key, ...rest }) => (key ? { key, ...rest } : []));
+  const activeOf = (wanted: string): string =>
+    ofKind(wanted).find(({ state }) => state === 'active')?.keyId ?? '';
+  return {
+    data: ofKind('data').map(({ key, state }) => ({ key, state })),
+    active: activeOf('data'),
+    index: { keys: ofKind('index').filter(({ state }) => state !== 'suspended'), active: activeOf('index') },
+  };
 }
 
-function readRow(
-  table: TableName,
-  row: Row,
-  keys: readonly DataKey[],
-  active: string,
-  state: State,
-): Values | undefined {
+function readRow(table: TableName, row: Row, { data, active }: Keys, state: State): Values | undefined {
   const values: Record<string, unknown> = { id: row['id'] };
   let isWhole = true;
   const record = table === 'people' ? BigInt(row['id'] as number) : (row['id'] as string);
@@ -161,11 +229,12 @@ function readRow(
     const opened = open(stored as string | Uint8Array, {
       mode: 'randomized',
       context: { table, column, record },
-      keys,
+      keys: data,
       type,
       ...(pad === undefined ? {} : { pad }),
     });
-    if (opened.refusal === 'success') values[column] = opened.value;
+    if (opened.refusal === 'success')
+      values[column] = typeof opened.value === 'bigint' ? Number(opened.value) : opened.value;
     else {
       isWhole = false;
       state.undecryptable.push(`${recordName(table, String(row['id']))} ${column}: ${opened.refusal}`);
@@ -177,8 +246,11 @@ function readRow(
 /** The definitions, said a second time. */
 const SHAPES = {
   people: { name: { type: 'text' }, email: { type: 'text' }, notes: { type: 'json', pad: 64 } },
-  parcels: { label: { type: 'text' }, content: { type: 'bytes' } },
-} as const satisfies Record<TableName, Record<string, { type: 'text' | 'json' | 'bytes'; pad?: number }>>;
+  parcels: { label: { type: 'text' }, shelf: { type: 'integer' }, content: { type: 'bytes' } },
+} as const satisfies Record<
+  TableName,
+  Record<string, { type: 'text' | 'integer' | 'json' | 'bytes'; pad?: number }>
+>;
 
 function keyIdOf(cell: unknown): string {
   if (typeof cell === 'string') return cell.slice(5, 31);
@@ -288,18 +360,29 @@ export function repeatedWork(rotators: readonly RotatorLine[]): RepeatedWork {
   }
   const times = (name: 'swept' | 'activated' | 'suspended'): number =>
     rotators.filter((line) => name in line).length;
-  return { ...work, sweeps: times('swept'), activated: times('activated'), suspended: times('suspended') };
+  return {
+    ...work,
+    sweeps: times('swept'),
+    activated: times('activated'),
+    indexActivated: rotators.filter((line) => 'activated' in line && line.kind === 'index').length,
+    suspended: times('suspended'),
+  };
 }
 
 /** Why a torture failed; none where everything holds. */
 export function faultsIn(findings: Findings): string[] {
   const { lost, resurrected, undecryptable, passedOver: missed, violations, underOldKeys, work } = findings;
+  const { missing, staleTokens, wrong, wrongTokens } = findings;
   return [
     ...lost.map((name) => `lost: ${name}`),
     ...resurrected.map((name) => `resurrected: ${name}`),
     ...undecryptable.map((name) => `undecryptable: ${name}`),
     ...missed.map((name) => `passed over: ${name}`),
+    ...wrongTokens.map((name) => `wrong token: ${name}`),
+    ...wrong.map((name) => `found, and had another value: ${name}`),
+    ...missing.map((name) => `had the value, and was not found: ${name}`),
     ...violations,
+    ...(staleTokens > 0 ? [`${staleTokens} tokens are under old keys`] : []),
     ...(underOldKeys > 0 ? [`${underOldKeys} cells are under old keys`] : []),
     ...(work.begunAgain > 0 ? [`${work.begunAgain} jobs were begun again though they could be resumed`] : []),
     ...(work.mostAtOnce > work.largestChunk

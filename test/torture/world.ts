@@ -17,11 +17,16 @@ export interface World {
 
 export const people = table('people', {
   record: integer('id'),
-  encrypt: { name: text(), email: text(), notes: json({ pad: 64 }) },
+  encrypt: {
+    name: text(),
+    email: text({ index: { name: 'email_domain', bits: 8, transform: 'email-domain-1' } }),
+    notes: json({ pad: 64 }),
+  },
 });
 export const parcels = table('parcels', {
   record: text('id'),
-  encrypt: { label: text(), content: bytes({ form: 'binary' }) },
+  encrypt: { label: text(), shelf: integer(), content: bytes({ form: 'binary' }) },
+  indexes: { label_shelf: { attributes: ['label', 'shelf'], bits: 8 } },
 });
 export const everything = schema([people, parcels]);
 export const TABLES = { people, parcels } as const;
@@ -43,5 +48,6 @@ export function unlock(store: Required<KeyringStore>): Promise<Keyring> {
 }
 
 export const writerLog = ({ folder }: World, writer: number): string => join(folder, `writer-${writer}.log`);
+export const queryLog = ({ folder }: World, writer: number): string => join(folder, `queries-${writer}.log`);
 export const rotatorLog = ({ folder }: World): string => join(folder, 'rotators.log');
 export const holdsLog = ({ folder }: World): string => join(folder, 'holds.log');

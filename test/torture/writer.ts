@@ -2,7 +2,8 @@
  * The application: inserts, changes, deletes and brings back records that only it writes, and reads them again. What
  * it is about to do, and that it has done it, stands in a log outside the database, synced each time.
  */
-import { type Keyring, decryptRecord, encryptRecord, watchKeyring } from '../../src/index.js';
+import { type Keyring, decryptRecord, encryptRecord, lookup, watchKeyring } from '../../src/index.js';
+import type { QueryLine } from './indexes.js';
 import { openLog, readLog } from './log.js';
 import {
   type Candidates,
@@ -17,6 +18,7 @@ import { type End, Points, type WriterPoint } from './points.js';
 import { randomFrom } from './random.js';
 import {
   type Application,
+  candidateRows,
   openApplication,
   openKeyringStore,
   pause,
@@ -24,7 +26,17 @@ import {
   valuesOf,
   viewed,
 } from './stores.js';
-import { TABLES, type TableName, type World, unlock, writerLog } from './world.js';
+import {
+  POISONED,
+  TABLES,
+  type TableName,
+  type World,
+  parcels,
+  people,
+  queryLog,
+  unlock,
+  writerLog,
+} from './world.js';
 
 /** What a writer is told. */
 export type WriterOrder =
@@ -42,6 +54,10 @@ export type WriterSaid =
 const PACE_MS = 12;
 /** How many records a writer has, about. */
 const RECORDS = 150;
+/** So many e-mail domains, and labels of parcels, are there: what is looked up is found in several records. */
+const DOMAINS = 16;
+const LABELS = 30;
+const SHELVES = 3;
 
 class Writer {
   readonly #world: World;
@@ -51,6 +67,7 @@ class Writer {
   readonly #points = new Points();
   readonly #random: (n: number) => number;
   readonly #log: (line: WriterLine) => void;
+  readonly #logQuery: (line: QueryLine) => void;
   readonly #touches: { readonly touch: readonly string[]; readonly kind: 'patch' | 'delete' }[] = [];
   #records: Map<string, Candidates>;
   #intents: number;
@@ -72,6 +89,7 @@ class Writer {
     this.#connections = lines.flatMap((line) => ('connection' in line ? line.connection : []));
     this.#random = randomFrom(number * 7919 + deeds.length);
     this.#log = openLog(path, { isSynced: true });
+    this.#logQuery = openLog(queryLog(world, number), { isSynced: false });
   }
 
   obey(order: WriterOrder): void {
@@ -96,6 +114,7 @@ class Writer {
       if (touch) say({ touched: deed !== undefined });
       if (!isOver) application = await this.#connect();
       if (this.#random(3) === 0) await this.#readOne(application, keyring);
+      if (this.#random(2) === 0) await this.#lookUp(application, keyring);
       await pause(PACE_MS);
     }
     await application.close();
@@ -170,12 +189,23 @@ class Writer {
   #values(table: TableName, isPatch: boolean): Values {
     const number = this.#intents;
     if (table === 'people') {
-      const email = `mail-${this.#number}-${number}@例え.jp`;
+      const email = `mail-${this.#number}-${number}@${this.#someDomain()}`;
       if (isPatch) return { email };
       return { name: number % 7 === 0 ? null : `name ${number} Ω`, email, notes: { n: number } };
     }
     const content = Buffer.from(`${number} of ${this.#number}`.repeat(1 + (number % 5))).toString('hex');
-    return isPatch ? { content } : { label: `parcel ${number}`, content };
+    const place = { label: this.#someLabel(), shelf: number % 7 === 0 ? null : this.#random(SHELVES) };
+    if (!isPatch) return { ...place, content };
+    return this.#random(2) === 0 ? place : { content };
+  }
+
+  #someDomain(): string {
+    const domain = `shop-${this.#random(DOMAINS)}.例え.jp`;
+    return this.#random(2) === 0 ? domain.toUpperCase() : domain;
+  }
+
+  #someLabel(): string {
+    return `parcel ${this.#random(LABELS)}`;
   }
 
   /** Does one thing to one record; whether the connection can still be used. */
@@ -275,13 +305,41 @@ class Writer {
     }
   }
 
+  /** Who has a value, also of those that others write: what was found is judged when all is known. */
+  async #lookUp(application: Application, keyring: Keyring): Promise<void> {
+    const isPeople = this.#random(2) === 0;
+    const table = isPeople ? 'people' : 'parcels';
+    const email = `somebody@${this.#someDomain()}`;
+    const place = { label: this.#someLabel(), shelf: this.#random(SHELVES) };
+    try {
+      const from = Date.now();
+      const asked = isPeople
+        ? await lookup(people, 'email', email, keyring)
+        : await lookup(parcels, 'label_shelf', place, keyring);
+      const rows = await candidateRows(this.#world, application, table, asked);
+      const until = Date.now();
+      const found: string[] = [];
+      for (const [name, row] of rows) {
+        if (name === recordName('people', POISONED)) continue; // it cannot be read, now and then
+        const record = await decryptRecord(TABLES[table], row as never, keyring);
+        if (asked.matches(record as never)) found.push(name);
+      }
+      const index = isPeople ? 'email_domain' : 'label_shelf';
+      const values = isPeople ? { email } : place;
+      this.#logQuery({ index, values, from, until, found, leftOut: rows.size - found.length });
+    } catch (error) {
+      if (isConnectionLost(error) || application.isBusy(error)) return; // the next write will see to it
+      this.#log({ at: Date.now(), violation: `a look-up in ${table} failed: ${String(error)}` });
+    }
+  }
+
   #reach(point: WriterPoint): void {
     this.#points.reach(point);
   }
 }
 
 async function write(application: Application, deed: Deed, row: Record<string, unknown>): Promise<number> {
-  const columns = Object.keys(deed.values);
+  const columns = Object.keys(row).filter((column) => column !== 'id'); // with the tokens that go with them
   const values = columns.map((column) => bound(row[column]));
   if (deed.kind === 'delete') {
     return (await application.run(`DELETE FROM ${deed.table} WHERE id = ?`, [deed.id])).changed;
