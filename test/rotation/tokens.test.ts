@@ -13,10 +13,17 @@ import {
   suspendKey,
   table,
   text,
+  withdrawKey,
 } from '../../src/index.js';
-import { finishRotation, listQuarantine, retryQuarantined, rotate } from '../../src/rotation/index.js';
+import {
+  census,
+  finishRotation,
+  listQuarantine,
+  retryQuarantined,
+  rotate,
+} from '../../src/rotation/index.js';
 import { Stopped, at, atEveryMoment } from './stopping.js';
-import { PLACES, type Place, type Row, World } from './world.js';
+import { PLACES, type Place, type Row, World, all } from './world.js';
 
 const record = integer('id');
 const people = table('people', {
@@ -334,6 +341,7 @@ describe.each(PLACES)('a unique index in $name', (place) => {
     record,
     encrypt: { email: text({ index: { ...index, next: 'email_2' } }) },
   });
+  const alone = table('people', { record, encrypt: { email: text({ index }) } });
   const contract = table('people', {
     record,
     encrypt: { email: text({ index: { ...index, generation: 2, column: 'email_2' } }) },
@@ -374,6 +382,67 @@ describe.each(PLACES)('a unique index in $name', (place) => {
       withoutHold: true,
     });
     expect(done.isFinished).toBe(true);
+  });
+
+  it('follows a later key with nextGeneration where the one of its second column was withdrawn', async () => {
+    const followed = table('people', {
+      record,
+      encrypt: { email: text({ index: { ...index, next: 'email_2', nextGeneration: 3 } }) },
+    });
+    const world = await newWorld(place, 0, [followed]);
+    const keyring = await world.keyring();
+    const records = world.records.open();
+    const withdrawn = await addKey(keyring, { kind: 'index' });
+    await withdrawKey(keyring, withdrawn, await census(schema([alone]), { keyring, records }));
+    const deadEnd = {
+      code: 'no-active-key',
+      message: expect.stringContaining('Set `nextGeneration`'),
+      keyId: withdrawn,
+      generation: 2,
+      option: 'nextGeneration',
+      state: 'destroyed',
+    };
+    await expect(world.sealed(expand, { id: 1n, email: 'a@b' }, keyring)).rejects.toMatchObject(deadEnd);
+    await expect(lookup(expand, 'email', 'a@b', keyring)).rejects.toMatchObject(deadEnd);
+    await expect(world.sealed(followed, { id: 1n, email: 'a@b' }, keyring)).rejects.toMatchObject({
+      code: 'no-active-key',
+      message: expect.stringContaining('Add one'),
+      generation: 3,
+    });
+    const third = await addKey(keyring, { kind: 'index' });
+    const row = await world.sealed(followed, { id: 1n, email: 'a@b' }, keyring);
+    await world.put(followed, { ...row, email_2: null });
+    // What a definition names wrongly is no record's trouble.
+    await expect(all(rotate(schema([expand]), { keyring, records }))).rejects.toMatchObject(deadEnd);
+    expect(await listQuarantine({ keyring, records })).toEqual([]);
+    await world.rotated();
+    expect(await wrongTokens(world, followed)).toEqual([]);
+    expect((await world.stored(followed))[0]?.['email_2']).toMatch(new RegExp(`^${third.slice(0, 8)}`));
+    expect((await world.census(keyring)).needed).toContain(third);
+  });
+
+  it('goes on in another column under a later key where its own is out of use', async () => {
+    const refilled = table('people', {
+      record,
+      encrypt: { email: text({ index: { ...index, generation: 2, column: 'email_2', filling: true } }) },
+    });
+    const world = await newWorld(place, 0, [refilled]);
+    const keyring = await world.keyring();
+    const first = listKeys(keyring).find(({ kind }) => kind === 'index')?.keyId ?? '';
+    for (let id = 1n; id <= 3n; id++) {
+      const row = await world.sealed(alone, { id, email: `p${id}@b` }, keyring);
+      await world.put(refilled, { ...row, email_index: null }); // the column is another one
+    }
+    await activateKey(keyring, await addKey(keyring, { kind: 'index' }));
+    await suspendKey(keyring, first, await world.census(keyring), { withoutHold: true });
+    await expect(world.sealed(alone, { id: 4n, email: 'a@b' }, keyring)).rejects.toMatchObject({
+      message: expect.stringContaining('set `generation`'),
+      option: 'generation',
+      state: 'suspended',
+    });
+    await world.rotated();
+    expect(await wrongTokens(world, refilled)).toEqual([]);
+    expect((await world.census(keyring)).tables[0]?.indexes?.[0]?.missing).toBe(0);
   });
 
   it('keeps the key that it writes with, also while nothing is under it', async () => {
