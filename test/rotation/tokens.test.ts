@@ -21,6 +21,7 @@ import {
   listQuarantine,
   retryQuarantined,
   rotate,
+  rotationStatus,
 } from '../../src/rotation/index.js';
 import { Stopped, at, atEveryMoment } from './stopping.js';
 import { PLACES, type Place, type Row, World, all } from './world.js';
@@ -382,6 +383,65 @@ describe.each(PLACES)('a unique index in $name', (place) => {
       withoutHold: true,
     });
     expect(done.isFinished).toBe(true);
+  });
+
+  it('holds up no state of a rotation, and says what is next for it', async () => {
+    const world = await newWorld(place, 0, [expand]);
+    const keyring = await world.keyring();
+    const where = { keyring, records: world.records.open() };
+    const [first] = listKeys(keyring).flatMap(({ kind, keyId }) => (kind === 'index' ? keyId : []));
+    for (let id = 1n; id <= 3n; id++) {
+      const row = await world.sealed(alone, { id, email: `p${id}@b` }, keyring);
+      await world.put(expand, { ...row, email_2: null });
+    }
+    const said = async (definition: Table = alone) => {
+      const status = await rotationStatus(schema([definition]), where);
+      return [status.state, status.next, ...status.uniqueIndexes.map(({ step }) => step)];
+    };
+    const finished = (definition: Table, more = {}) =>
+      finishRotation(schema([definition]), { ...where, ...more });
+    expect(await said()).toEqual(['idle', 'addKey', 'none']);
+    expect(await said(expand)).toEqual(['idle', 'addKey', 'add-key']);
+    const second = await addKey(keyring, { kind: 'index' });
+    await activateKey(keyring, second);
+    expect(await said()).toEqual(['idle', 'addKey', 'add-next']); // nothing of this table is swept
+    await activateNew(world, ['data']);
+    expect(await said()).toEqual(['active', 'rotate', 'add-next']);
+    await all(rotate(schema([alone]), where));
+    expect(await said()).toEqual(['swept', 'finishRotation', 'add-next']);
+    const early = await finished(alone);
+    expect([early.held.length, early.inUse]).toEqual([1, { [first as string]: 3 }]);
+    const { notBefore, olderKeys } = await rotationStatus(schema([alone]), where);
+    expect([olderKeys.length, notBefore]).toEqual([2, early.held[0]?.until]);
+    expect(await said()).toEqual(['hold', 'finishRotation', 'add-next']);
+    const { suspended, isFinished } = await finished(alone, { withoutHold: true });
+    expect([suspended.length, isFinished]).toEqual([1, false]);
+    expect(await said()).toEqual(['suspended', 'scheduleDestruction', 'add-next']);
+
+    expect(await said(expand)).toEqual(['active', 'rotate', 'rotate']);
+    expect((await finished(expand)).uniqueIndexes).toEqual([
+      {
+        table: 'people',
+        index: 'email_index',
+        generation: 1,
+        keyId: first,
+        state: 'deactivated',
+        next: { index: 'email_2', generation: 2, keyId: second, state: 'active' },
+        step: 'rotate',
+      },
+    ]);
+    await all(rotate(schema([expand]), where));
+    expect((await finished(expand)).uniqueIndexes).toMatchObject([{ step: 'contract' }]);
+    expect(await said(expand)).toEqual(['suspended', 'scheduleDestruction', 'contract']);
+
+    const third = await addKey(keyring, { kind: 'index' });
+    const later = table('people', {
+      record,
+      encrypt: { email: text({ index: { ...index, next: 'email_2', nextGeneration: 3 } }) },
+    });
+    expect((await finished(later)).uniqueIndexes).toMatchObject([{ step: 'rotate' }]); // it is filled under another key
+    await withdrawKey(keyring, third, await census(schema([alone]), where));
+    expect((await said(later))[2]).toBe('other-generation');
   });
 
   it('follows a later key with nextGeneration where the one of its second column was withdrawn', async () => {
