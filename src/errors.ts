@@ -702,6 +702,21 @@ export class StoreBusyError extends CellsealError {
   }
 }
 
+/**
+ * `duplicate`: a UNIQUE constraint refuses a token, for another record has it already. A rotation notes the record and
+ * goes on. What the database's own error says of the token is left out.
+ */
+export class DuplicateTokenError extends CellsealError {
+  override readonly code = 'duplicate';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'A UNIQUE constraint refuses what was to be written: another record has it already. Mend one of the two values, then rotate or call retryQuarantined.',
+      where,
+    );
+  }
+}
+
 /** `store-unfit`: the store cannot do what is asked, or its tables are not as the definition says. */
 export class StoreUnfitError extends CellsealError {
   override readonly code = 'store-unfit';

@@ -1,6 +1,6 @@
 import { type KeyInfo, holdOf, listKeys, openedOf } from '../keyring/index.js';
 import type { Schema } from '../schema.js';
-import { type SweepCounters, step } from '../sweep/index.js';
+import { type SweepCounters, isNote, step } from '../sweep/index.js';
 import { CELLS_LEFT, type RotationJob, decodeJob } from './job.js';
 import { type RecordsOptions, environmentOf } from './options.js';
 import type { PaceSettings } from './pace.js';
@@ -60,6 +60,8 @@ export interface QuarantineStatus {
   readonly cells: number;
   /** Those that were given up. */
   readonly abandoned: number;
+  /** Those that are notes: a token was left, and the record's cells can be read. */
+  readonly notes: number;
 }
 
 /** A sweep, as its job record has it: a hint, whatever it says. */
@@ -120,6 +122,7 @@ export async function rotationStatus(
     quarantine: {
       cells: noted.length,
       abandoned: noted.filter(({ disposition }) => disposition === 'abandoned').length,
+      notes: noted.filter(isNote).length,
     },
   };
 }

@@ -16,11 +16,14 @@ import {
   withdrawKey,
 } from '../../src/index.js';
 import {
+  abandonQuarantined,
   census,
   finishRotation,
   listQuarantine,
+  planPartitions,
   retryQuarantined,
   rotate,
+  rotatePartition,
   rotationStatus,
 } from '../../src/rotation/index.js';
 import { Stopped, at, atEveryMoment } from './stopping.js';
@@ -317,6 +320,74 @@ describe.each(PLACES)('tokens in $name', (place) => {
     await world.change(people, person(1), mended);
     expect(await retryQuarantined(world.schema, where)).toEqual({ settled: 1, refused: 0 });
     expect(await wrongTokens(world)).toEqual([]);
+  });
+
+  it('of values that no token is made of stop no rotation, however many they are', async () => {
+    const world = await newWorld(place, 0);
+    for (let id = 1; id <= 15; id++) {
+      const row = await world.sealed(plain, { ...person(id), email: 'no address' });
+      await world.put(people, { ...row, email_index: null, phone_index: null, email_city: null });
+    }
+    const last = (await world.rotated({ maxQuarantined: 0 })).at(-1);
+    expect(last).toMatchObject({ state: 'swept', counters: { quarantined: 0, unindexed: 15 } });
+    const where = { keyring: await world.keyring(), records: world.records.open() };
+    const status = await rotationStatus(world.schema, where);
+    expect([status.quarantine, status.sweep?.counters.unindexed]).toEqual([
+      { cells: 15, abandoned: 0, notes: 15 },
+      15,
+    ]);
+    // Notes that are given up leave no more room for cells that are refused.
+    await abandonQuarantined(await listQuarantine(where), where);
+    await world.change(people, person(1), { city: new Uint8Array(3) });
+    await expect(world.rotated({ maxQuarantined: 0 })).rejects.toMatchObject({ reason: 'too-many-refused' });
+    const [partition] = await planPartitions(world.schema, where);
+    await expect(
+      rotatePartition(world.schema, partition, { ...where, maxQuarantined: 0 }),
+    ).rejects.toMatchObject({ reason: 'too-many-refused', quarantined: 1 });
+  });
+
+  it('of values that no token is made of are all counted, and the first 1,000 listed', async () => {
+    const column = (more: object) =>
+      table('people', { record, encrypt: { email: text({ bind: 'column', ...more }) } });
+    const indexed = column({ index: { bits: 64, transform: 'email-1' } });
+    const world = await newWorld(place, 0, [indexed]);
+    const { email } = await world.sealed(column({}), { id: 1n, email: 'no address' });
+    for (let id = 1n; id <= 1_005n; id++) await world.put(indexed, { id, email });
+    const where = { keyring: await world.keyring(), records: world.records.open() };
+    const last = (await world.rotated({ chunkRecords: 300 })).at(-1);
+    expect(last?.counters.unindexed).toBe(1_005);
+    expect(await listQuarantine(where)).toHaveLength(1_000);
+    const [partition] = await planPartitions(world.schema, where);
+    const done = await rotatePartition(world.schema, partition, where);
+    expect(done.counters.unindexed).toBe(1_005);
+  });
+
+  it('stay in quarantine while nothing can be said of them', async () => {
+    const world = await newWorld(place);
+    const { email } = await world.sealed(plain, { id: 1n, email: 'no address' });
+    await world.change(people, person(1), { email, email_index: null });
+    await world.rotated();
+    const where = { keyring: await world.keyring(), records: world.records.open() };
+    const again = (definition: Table = people, more = {}) =>
+      retryQuarantined(schema([definition]), { ...where, ...more });
+    const stays = { settled: 0, refused: 1 };
+    expect(await again()).toEqual(stays);
+    expect(await again(plain), 'a definition without the index').toEqual(stays);
+    const { email: mended } = await world.sealed(plain, { id: 1n, email: 'p1@example.org' });
+    const { email: moved } = await world.sealed(plain, { id: 2n, email: 'p1@example.org' });
+    await world.change(people, person(1), { email: moved as string });
+    expect(await again(), 'a cell that cannot be read').toEqual(stays);
+    await world.change(people, person(1), { email: 'in the clear' });
+    expect(await again(), 'no cell').toEqual(stays);
+    await world.change(people, person(1), { email: mended });
+    const observer = atEveryMoment(async ({ side, step }) => {
+      if (side !== 'before' || step !== 'chunk.commit') return;
+      const { email: hot } = await world.sealed(plain, { id: 1n, email: 'p1@example.org' });
+      await world.change(people, person(1), { email: hot });
+    });
+    expect(await again(people, { observer }), 'a record that changes all the time').toEqual(stays);
+    await world.remove(people, person(1));
+    expect(await again(plain)).toEqual({ settled: 1, refused: 0 });
   });
 
   it('stay as they are beside a cell that cannot be read', async () => {

@@ -16,6 +16,7 @@ import {
 import { census, finishRotation, rotate } from '../../src/rotation/index.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import type { SqlRow } from '../../src/store/sql/executor.js';
+import { describeDuplicates } from '../rotation/duplicates.js';
 import { DATABASES } from './databases.js';
 import { DATABASE } from './mysql-subject.js';
 import { SCHEMA, type Server } from './postgres-subject.js';
@@ -38,6 +39,29 @@ const second = (from: string[]) =>
       email: text({ index: { ...index, name: 'email_key', generation: 2, column: 'email_key_2' } }),
     },
   });
+
+for (const database of DATABASES) {
+  const isPostgres = database.kind === 'PostgreSQL';
+  let server: Server;
+  const numbered = (sql: string): string => {
+    let place = 0;
+    return sql.replaceAll('?', () => database.parameter(++place));
+  };
+  describeDuplicates({
+    name: database.name,
+    type: isPostgres ? 'varchar(48)' : 'VARCHAR(48) CHARACTER SET ascii',
+    // What is deferred is refused by COMMIT.
+    constraints: ['UNIQUE', ...(isPostgres ? ['UNIQUE DEFERRABLE INITIALLY DEFERRED'] : [])],
+    async prepare() {
+      server ??= await database.connect();
+      await database.clear(server.executor);
+      return `${isPostgres ? SCHEMA : DATABASE}.accounts`;
+    },
+    run: (sql, values = []) => server.executor.query(numbered(sql), values as never),
+    records: () => database.open(server.executor),
+  });
+  afterAll(() => server?.close());
+}
 
 const TRIES = 12;
 

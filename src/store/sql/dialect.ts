@@ -136,6 +136,8 @@ export interface Dialect {
   readonly seesUncommitted: string;
   /** How many records the database believes a table to have; `undefined` where it does not know. */
   believedRecords(queries: SqlQueries, from: readonly string[]): Promise<number | undefined>;
+  /** Whether a UNIQUE constraint was broken. */
+  isDuplicate(error: unknown): boolean;
   /** Whether what went wrong is somebody else's lock, or a deadlock that was solved at our cost. */
   isBusy(error: unknown): boolean;
 }

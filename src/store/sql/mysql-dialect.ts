@@ -211,6 +211,8 @@ export const MYSQL: Dialect = {
     const records = Number(row?.['records'] ?? 0);
     return records >= BELIEVABLE_RECORDS ? records : undefined;
   },
+  // ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME
+  isDuplicate: (error) => hasNumber(error, [1062, 1586]),
   isBusy: (error) => hasNumber(error, BUSY),
 };
 

@@ -149,6 +149,8 @@ export const POSTGRES: Dialect = {
     const records = Number(row?.['records'] ?? -1);
     return records > 0 ? Math.round(records) : undefined; // -1 or 0: never analysed
   },
+  // UNIQUE_VIOLATION
+  isDuplicate: (error) => hasState(error, ['23505']),
   isBusy: (error) => hasState(error, BUSY),
 };
 
