@@ -636,7 +636,7 @@ interface NoActiveKeyFacts extends Where {
   readonly kind?: 'index';
   readonly generation?: number;
   readonly option?: 'generation' | 'nextGeneration' | undefined;
-  readonly state?: string;
+  readonly state?: string | undefined;
 }
 
 const GENERATION_RULES = {
