@@ -116,7 +116,9 @@ function filesOf(layouts: readonly TableLayout[]): number {
 /**
  * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
  * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ *
+ * @throws NotAskableError if it has more tokens than a statement takes parameters, 32,766.
  */
 export function sqliteWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
-  return lookupWhere(lookup, options, quoted, () => '?');
+  return lookupWhere(lookup, options, { quote: quoted, parameter: () => '?', maxParameters: 32_766 });
 }

@@ -45,6 +45,8 @@ export interface Dialect {
   quote(identifier: string): string;
   /** The notation of the parameter at this place, from 1. */
   parameter(place: number): string;
+  /** Parameters of one statement. */
+  readonly maxParameters: number;
   /** The columns of a table; none where there is no such table. */
   declaredColumns(queries: SqlQueries, from: readonly string[]): Promise<readonly DeclaredColumn[]>;
   /** Why records in this table cannot be swept; `undefined` where they can. */

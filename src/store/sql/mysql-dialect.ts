@@ -53,6 +53,7 @@ const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 export const MYSQL: Dialect = {
   catalog: MYSQL_CATALOG,
   quote: quoted,
+  maxParameters: 65_535,
   parameter: () => '?',
 
   async declaredColumns(queries, from) {

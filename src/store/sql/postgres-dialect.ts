@@ -40,6 +40,7 @@ const TEXT_CELL = '^cs1[rd]\\.[a-z2-7]{26}\\.';
 export const POSTGRES: Dialect = {
   catalog: POSTGRES_CATALOG,
   quote: quoted,
+  maxParameters: 65_535,
   parameter: (place) => `$${place}`,
 
   async declaredColumns(queries, from) {
