@@ -628,19 +628,41 @@ export class KeyStateError extends CellsealError {
   }
 }
 
-/** `no-active-key`: there is no active key of the kind that is wanted. */
+/** `no-active-key`: there is no active key of the kind that is wanted, or none that can be used where a unique index names it. */
 export class NoActiveKeyError extends CellsealError {
   override readonly code = 'no-active-key';
+  /** Of a unique index: the place among the index keys that all tenants share. */
+  declare readonly generation?: number;
+  /** The option of the index that names it, where it was not left out. */
+  declare readonly option?: 'generation' | 'nextGeneration';
+  /** The state of that key, where there is one. */
+  declare readonly state?: string;
   /** @internal */
-  constructor(where: Where & { kind?: 'index'; generation?: number } = {}) {
+  constructor(where: NoActiveKeyFacts = {}) {
     super(
       where.generation === undefined
         ? `The keyring has no active ${where.kind ?? 'data'} key here. Add one with addKey and make it active with activateKey.`
-        : "The keyring has fewer index keys that all tenants share than the generation of a unique index says, or its next one. Add one with addKey(keyring, { kind: 'index' }) before the definition that names it is used.",
+        : GENERATION_RULES[where.state === undefined ? 'missing' : (where.option ?? 'generation')],
       where,
     );
   }
 }
+
+interface NoActiveKeyFacts extends Where {
+  readonly kind?: 'index';
+  readonly generation?: number;
+  readonly option?: 'generation' | 'nextGeneration' | undefined;
+  readonly state?: string | undefined;
+}
+
+const GENERATION_RULES = {
+  missing:
+    "The keyring has fewer index keys that all tenants share than `generation` or `nextGeneration` of a unique index says. Add one with addKey(keyring, { kind: 'index' }) before the definition that names it is used.",
+  nextGeneration:
+    'The index key of the second column of a unique index is suspended, or was withdrawn or destroyed. Set `nextGeneration` to the place of a later one, and rotate.',
+  generation:
+    'The index key of a unique index is suspended, or was destroyed. Resume it; or set `generation` to the place of a later one, with another `column` and `filling: true`, and rotate.',
+} as const;
 
 /** `key-in-use`: cells, or tokens, depend on the key, so it is neither suspended, nor destroyed, nor withdrawn. */
 export class KeyInUseError extends CellsealError {
@@ -691,6 +713,21 @@ export class StoreBusyError extends CellsealError {
   constructor(where: Where = {}) {
     super(
       'The database is locked by another writer. Try again later; for SQLite, set PRAGMA busy_timeout.',
+      where,
+    );
+  }
+}
+
+/**
+ * `duplicate`: a UNIQUE constraint refuses a token, for another record has it already. A rotation notes the record and
+ * goes on. What the database's own error says of the token is left out.
+ */
+export class DuplicateTokenError extends CellsealError {
+  override readonly code = 'duplicate';
+  /** @internal */
+  constructor(where: Where = {}) {
+    super(
+      'A UNIQUE constraint refuses what was to be written: another record has it already. Mend one of the two values, then rotate or call retryQuarantined.',
       where,
     );
   }

@@ -140,6 +140,8 @@ export const DEFAULT_PARTITION_RECORDS = 100_000;
 /** More quarantined cells than this among the first 1,000, or this share of all: a wrong key, not bad records. */
 export const MAX_QUARANTINED = 10;
 export const MAX_QUARANTINED_SHARE = 0.001;
+/** Tokens that a rotation has left of records whose cells can be read: so many are listed, all are counted. */
+export const MAX_NOTES = 1_000;
 /** Keys whose tags are written into a fence. */
 export const MAX_FENCE_KEYS = 1_000;
 /** How long a statement that raises a fence waits for writers. */

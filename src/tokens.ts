@@ -3,7 +3,13 @@ import { type BlindIndex, type IndexedValue, type TokenScope, tokenScope } from 
 import { type DataKey, Lru } from './cipher/index.js';
 import type { ContextPart } from './envelope/index.js';
 import { IncompleteIndexError } from './errors.js';
-import { type Keyring, type OpenedKeyring, type TokenKeyChoice, openedOf } from './keyring/index.js';
+import {
+  type Keyring,
+  type OpenedKeyring,
+  type TokenKeyChoice,
+  type TokenKeyPlace,
+  openedOf,
+} from './keyring/index.js';
 import { type MaybePromise, andThen, mapEach } from './maybe.js';
 import type { Table } from './table.js';
 
@@ -22,9 +28,9 @@ const scopes = new WeakMap<Table, Lru<TokenScope>>();
 /** The columns of tokens, in the order of `layout.tokens`. */
 export function tokenPlaces({ indexes }: Table): TokenPlace[] {
   return indexes.flatMap((index): TokenPlace[] => {
-    const { generation, isUnique, name, next } = index;
+    const { generation, isUnique, name, next, nextGeneration } = index;
     const own: TokenPlace = { index, name, key: isUnique ? generation : 'active' };
-    return next === undefined ? [own] : [own, { index, name: next, key: generation + 1 }];
+    return next === undefined ? [own] : [own, { index, name: next, key: nextGeneration }];
   });
 }
 
@@ -68,11 +74,22 @@ export function sealToken(
   value: IndexedValue | null,
 ): MaybePromise<string | null> {
   if (value === null) return null;
-  const where = { table: definition.name, column: index.attributes.join(',') };
+  const where = placeOf(definition, index, key);
   const scope = tokenScopeOf(definition, index, tenant);
   return andThen(opened.tokenKey(tenant, key, where), (indexKey) =>
     opened.tokenKeys.token(indexKey, scope, value),
   );
+}
+
+/** For errors: where it is, and which option has chosen the key. */
+function placeOf(
+  definition: Table,
+  { attributes, generation }: BlindIndex,
+  key: TokenKeyChoice,
+): TokenKeyPlace {
+  const named = key === generation ? 'generation' : 'nextGeneration';
+  const option = key === 'active' ? undefined : named;
+  return { table: definition.name, column: attributes.join(','), option };
 }
 
 /** Every token that the values may have in a column: of each one for every index key that is alive, that for new tokens first. */
@@ -83,7 +100,7 @@ export function lookupTokens(
   tenant: ContextPart | undefined,
   values: Iterable<IndexedValue>,
 ): MaybePromise<string[]> {
-  const where = { table: definition.name, column: index.attributes.join(',') };
+  const where = placeOf(definition, index, key);
   const keys: MaybePromise<readonly DataKey[]> =
     key === 'active'
       ? opened.lookupKeys(tenant, where)

@@ -22,6 +22,8 @@ export interface IndexOptions {
   readonly generation?: number;
   /** Of a unique index, while it changes its key: the property, and the column, of tokens under the key of the next generation. Default: it does not change. */
   readonly next?: string;
+  /** Of `next`: with which index key the tokens of that column are made, counted as for `generation` and greater. Another one than the default where that key was withdrawn, or is out of use. Default: the one behind `generation`. */
+  readonly nextGeneration?: number;
   /** While not every record has its right token yet: look-ups find those that have none, too, and a rotation looks at every one. Default: `false`. */
   readonly filling?: boolean;
 }
@@ -50,6 +52,8 @@ export interface BlindIndex {
   readonly generation: number;
   /** The property, and the column, of tokens under the key of the next generation. */
   readonly next: string | undefined;
+  /** The place of that column's index key, counted alike. */
+  readonly nextGeneration: number;
   /** Whether records may lack their token still. */
   readonly isFilling: boolean;
 }
@@ -63,6 +67,7 @@ export function blindIndex(
 ): BlindIndex {
   const { bits, column = name, unique: isUnique = false, next, filling: isFilling = false } = options;
   const { generation = 1 } = options;
+  const { nextGeneration = generation + 1 } = options;
   const transform = transformOf(options.transform ?? 'exact-1', where);
   if (!Number.isInteger(bits) || bits < MIN_INDEX_BITS || bits > MAX_INDEX_BITS)
     throw new DefinitionError('An index says its bits: a whole number from 8 to 256.', where);
@@ -75,6 +80,10 @@ export function blindIndex(
     );
   if (!Number.isInteger(generation) || generation < 1)
     throw new DefinitionError('generation of an index is a whole number from 1.', where);
+  if (!Number.isInteger(nextGeneration) || nextGeneration <= generation)
+    throw new DefinitionError('nextGeneration of an index is a whole number greater than generation.', where);
+  if (next === undefined && options.nextGeneration !== undefined)
+    throw new DefinitionError('nextGeneration is said of a second column: name that in next.', where);
   if ((next !== undefined || generation !== 1) && !isUnique)
     throw new DefinitionError(
       'next and generation are for unique indexes. The tokens of others change their key in place, in a rotation.',
@@ -93,6 +102,7 @@ export function blindIndex(
     isUnique,
     generation,
     next,
+    nextGeneration,
     isFilling,
   });
 }

@@ -55,7 +55,7 @@ export {
   openKeyring,
   openKeyringIn,
 } from './open.js';
-export type { OpenedKeyring, TokenKeyChoice } from './opened.js';
+export type { OpenedKeyring, TokenKeyChoice, TokenKeyPlace } from './opened.js';
 export type { KeyringPolicy } from './policy.js';
 export {
   type KeyringProcess,

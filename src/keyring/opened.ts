@@ -43,6 +43,11 @@ interface Pulse {
 /** Which index key tokens are made with: the active one, or of those that all tenants share the how-manieth that was added, from 1. */
 export type TokenKeyChoice = 'active' | number;
 
+/** Where such a key is wanted, and which option of a unique index has chosen it. */
+export interface TokenKeyPlace extends Where {
+  readonly option: 'generation' | 'nextGeneration' | undefined;
+}
+
 /** A key's entry, with the document from which it was read: its root key unwraps it. */
 interface Found {
   readonly held: Held;
@@ -134,18 +139,24 @@ export class OpenedKeyring {
   }
 
   /** The index key for one more token: of a tenant its own, or else the one that all share. */
-  tokenKey(tenant: ContextPart | undefined, choice: TokenKeyChoice, where: Where): MaybePromise<DataKey> {
+  tokenKey(
+    tenant: ContextPart | undefined,
+    choice: TokenKeyChoice,
+    where: TokenKeyPlace,
+  ): MaybePromise<DataKey> {
     return this.#fresh(() =>
       andThen(this.#tokenEntry(tenant, choice), ({ held, entry }) => {
-        if (entry)
-          return this.#load(held, choice === 'active' ? entry : assertOpens(entry, undefined, where));
-        if (choice === 'active') throw new NoActiveKeyError({ ...where, kind: 'index' });
+        if (choice === 'active') {
+          if (entry) return this.#load(held, entry);
+          throw new NoActiveKeyError({ ...where, kind: 'index' });
+        }
+        if (entry) return this.#load(held, assertGeneration(entry, choice, where));
         return this.#generationAfterReload(choice, where);
       }),
     );
   }
 
-  async #generationAfterReload(generation: number, where: Where): Promise<DataKey> {
+  async #generationAfterReload(generation: number, where: TokenKeyPlace): Promise<DataKey> {
     // Somebody else may have added it.
     const found = await this.#reloads.find(`generation ${generation}`, async () => {
       const { held } = this.newest;
@@ -153,7 +164,7 @@ export class OpenedKeyring {
       return entry && { held, entry };
     });
     if (!found) throw new NoActiveKeyError({ ...where, kind: 'index', generation });
-    return this.#load(found.held, assertOpens(found.entry, undefined, where));
+    return this.#load(found.held, assertGeneration(found.entry, generation, where));
   }
 
   /** The id of the key that {@link tokenKey} gives. */
@@ -444,6 +455,13 @@ export function randomName({ random }: Environment, bytes: number): string {
 /** The active one of a tenant's own, or else of those that all share. */
 function activeOf(entries: readonly KeyEntry[]): KeyEntry | undefined {
   return entries.find(({ state }) => state === 'active');
+}
+
+/** A key that is out of use is none for new tokens: no record's trouble, but the definition's. */
+function assertGeneration(entry: KeyEntry, generation: number, where: TokenKeyPlace): KeyEntry {
+  const { state } = entry;
+  if (KEY_STATES[state].opens) return entry;
+  throw new NoActiveKeyError({ ...where, keyId: keyIdOf(entry), kind: 'index', generation, state });
 }
 
 function assertOpens(entry: KeyEntry, tenant: ContextPart | undefined, where: Where): KeyEntry {

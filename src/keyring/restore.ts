@@ -1,6 +1,7 @@
 import { DefinitionError, KeyringNotFoundError, WrongKeyringError } from '../errors.js';
 import { DEFAULT_MAX_STALE_MS, MAX_KEYRING_BYTES } from '../limits.js';
 import type { KeyringStore } from '../ports/keyring-store.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 import type { Census } from './census.js';
 import { type KeyInfo, keyInfo } from './change.js';
 import { decodePayload, splitDocument } from './document.js';
@@ -11,7 +12,7 @@ import { type Keyring, openedOf } from './keyring.js';
 import { type RootKeys, keyIdOf, rewrapKey } from './keys.js';
 import type { OpenedKeyring } from './opened.js';
 import { type UnlockSecret, findSlotOrThrow, rootRevisionOf, slotType } from './slots.js';
-import { KEY_STATES, type KeyMark } from './states.js';
+import { KEY_STATES, type KeyKind, type KeyMark } from './states.js';
 import { onlyDecrypting } from './suspend.js';
 
 /** What {@link restoreKey} takes: an older copy of the keyring, the secret that opens the copy, and which keys are wanted. */
@@ -34,33 +35,48 @@ export interface RestoredKeys {
   readonly missing: Readonly<Record<string, number>>;
 }
 
-/** A key that cells are under and that does not decrypt here. */
+/** A key that cells, or tokens, are under and that does not open here. */
 export interface MissingKey {
-  /** 26 characters of base32, as the cells have it. */
+  /** `index`: tokens are under it. */
+  readonly kind: KeyKind;
+  /** 26 characters of base32, as the cells have it; of an index key that is unknown the first 8, as the tokens have it. */
   readonly keyId: string;
-  /** As the census counted them. */
+  /** Cells, or tokens, as the census counted them. */
   readonly cells: number;
   /** `unknown`: not in this keyring; else its state. */
   readonly state: 'unknown' | 'suspended' | 'destroyed';
 }
 
 /**
- * Which keys the cells that a census found need, and this keyring does not open: after a database was restored, what to
- * look for in older copies of the keyring.
+ * Which keys the cells and tokens that a census found are under, and this keyring does not open: after a database was
+ * restored, what to look for in older copies of the keyring. Tokens are no loss: `rotate` makes them anew from their
+ * cells, but for those of unique indexes, which it leaves.
  */
 export async function listMissingKeys(
   keyring: Keyring,
-  census: Pick<Census, 'cells'>,
+  census: Pick<Census, 'cells'> & Partial<Pick<Census, 'tokens'>>,
 ): Promise<readonly MissingKey[]> {
-  const opened = openedOf(keyring);
-  const { keys: all } = await opened.newest.look('all');
-  const keys = all.filter(({ kind }) => kind === 'data');
-  const states = new Map(keys.map((entry) => [keyIdOf(entry), entry.state]));
-  return Object.entries(census.cells).flatMap(([keyId, cells]): MissingKey[] => {
-    const state = states.get(keyId);
-    if (cells === 0 || (state && KEY_STATES[state].opens)) return [];
-    return [{ keyId, cells, state: state === 'suspended' || state === 'destroyed' ? state : 'unknown' }];
-  });
+  const { cells, tokens = {} } = census;
+  const { keys } = await openedOf(keyring).newest.look('all');
+  const missing = (kind: KeyKind, counts: Readonly<Record<string, number>>): MissingKey[] => {
+    const known = new Map(keys.flatMap((key) => (key.kind === kind ? [[nameInStore(key), key]] : [])));
+    return Object.entries(counts).flatMap(([name, cells]): MissingKey[] => {
+      const key = known.get(name);
+      const state = key?.state ?? 'unknown';
+      if (cells === 0 || (state !== 'unknown' && KEY_STATES[state].opens)) return [];
+      const keyId = key ? keyIdOf(key) : name;
+      return [
+        { kind, keyId, cells, state: state === 'suspended' || state === 'destroyed' ? state : 'unknown' },
+      ];
+    });
+  };
+  return [...missing('data', cells), ...missing('index', tokens)];
+}
+
+/** What of a key's id stands in a cell, or in a token. */
+function nameInStore(key: KeyEntry): string {
+  const keyId = keyIdOf(key);
+  return key.kind === 'data' ? keyId : keyId.slice(0, TOKEN_PREFIX_CHARACTERS);
 }
 
 /**

@@ -252,7 +252,8 @@ export interface RecordEstimate {
 /**
  * Where records live. Adapters implement it; `recordStoreCases` in `cellseal/conformance` tests an implementation.
  * A store updates; it never inserts a record, and it never sees a key or a plaintext.
- * A lock that somebody else holds is told as `StoreBusyError`; any other error is passed on as it is.
+ * A lock that somebody else holds is told as `StoreBusyError`, a UNIQUE constraint that a commit would break as
+ * `DuplicateTokenError`, both without the database's words; any other error is passed on as it is.
  */
 export interface RecordStore extends JobStore {
   /** What it can do: a rotation refuses a store that cannot compare and swap. */

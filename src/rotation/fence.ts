@@ -6,13 +6,28 @@ import {
   NoActiveKeyError,
   UnknownKeyError,
 } from '../errors.js';
-import { keyTag } from '../key-tag.js';
-import { type KeyInfo, type Keyring, type OpenedKeyring, listKeys, openedOf } from '../keyring/index.js';
+import {
+  KEY_TAG_BYTES,
+  KEY_TAG_CHARACTERS,
+  SHORTEST_CELL_BYTES,
+  SHORTEST_CELL_CHARACTERS,
+  keyTag,
+} from '../key-tag.js';
+import {
+  KEY_STATES,
+  type KeyInfo,
+  type Keyring,
+  type OpenedKeyring,
+  listKeys,
+  openedOf,
+} from '../keyring/index.js';
 import { DEFAULT_FENCE_LOCK_TIMEOUT_MS, MAX_FENCE_KEYS, MAX_FENCE_LOCK_TIMEOUT_MS } from '../limits.js';
 import type { CellColumn, CellForm } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
 import { MODES, SUITE_1 } from '../suite.js';
 import type { Table } from '../table.js';
+import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
+import { type TokenPlace, tokenPlaces } from '../tokens.js';
 import { MYSQL_FENCE } from './fence/mysql.js';
 import { POSTGRES_FENCE } from './fence/postgres.js';
 import { type FenceSql, type FenceWriter, type FencedCell, type FencedTable, ownName } from './fence/sql.js';
@@ -26,7 +41,7 @@ export interface FenceOptions {
   /** The database that the statements are for. */
   readonly dialect: FenceDialect;
   /**
-   * Ids of further data keys that may be written with: the next one, for the interval in which it is made active.
+   * Ids of further keys that may be written with: the next one, for the interval in which it is made active.
    * Whatever stands here, stale writers may go on with. Default: none.
    */
   readonly alsoAllow?: readonly string[];
@@ -49,8 +64,8 @@ const SLUG_CHARACTERS = 24;
 const HASH_CHARACTERS = 10;
 
 /**
- * Writes the statements of a **fence**: triggers that let nobody insert a cell, or change one, under any key but those
- * that are active now. For your own migrations; cellseal runs none of it. The keyring is read first.
+ * Writes the statements of a **fence**: triggers that let nobody insert a cell or a token, or change one, under any key
+ * but those that are active now, or that a unique index names. For your own migrations; cellseal runs none of it. The keyring is read first.
  *
  * A process that was paused with an old cell in its hands is refused when it goes on, instead of leaving a cell under a key that everybody believes to be out of
  * use. Updates of other columns pass, so does writing a cell back as it was, null, and a rotation. A value that is no
@@ -76,14 +91,18 @@ export async function fenceSql(schema: Schema, keyring: Keyring, options: FenceO
     throw new DefinitionError('lockTimeoutMs is a whole number from 1 to 3,600,000.');
   const opened = openedOf(keyring);
   await opened.refresh();
-  const keys = listKeys(keyring).filter(({ kind }) => kind === 'data');
-  const further = alsoAllow.map((keyId) => furtherKey(keys, keyId));
+  const all = listKeys(keyring);
+  const keys = all.filter(({ kind }) => kind === 'data');
+  const further = alsoAllow.map((keyId) => furtherKey(all, keyId));
   const tables = new Map<string, FencedTable>();
   for (const table of schema.tables) {
     const { from } = table.layout;
     assertPath(writer, table);
-    const allowed = allowedKeys(opened, table, keys, further);
-    const cells = table.layout.cells.map((cell) => fencedCell(cell, allowed, keys));
+    const allowed = allowedKeys(opened, table, 'data', all, further);
+    const cells = [
+      ...table.layout.cells.map((cell) => fencedCell(cell, allowed, keys)),
+      ...fencedTokens(opened, table, all, further),
+    ];
     const place = JSON.stringify(writer.normalPath(from));
     const known = tables.get(place);
     const name = known?.name ?? (await nameOf(opened, writer, from));
@@ -99,19 +118,21 @@ function writerOf(dialect: FenceDialect): FenceWriter {
   return WRITERS[dialect];
 }
 
-/** The keys under which new cells of a table may be. */
+/** The keys under which new cells, or tokens, of a table may be. */
 function allowedKeys(
   opened: OpenedKeyring,
   { name, tenant }: Table,
+  kind: KeyInfo['kind'],
   keys: readonly KeyInfo[],
   further: readonly KeyInfo[],
 ): readonly string[] {
   const where = { table: name };
   // A table without tenants has no use for a tenant's key.
-  const isUsed = (key: KeyInfo): boolean => tenant !== undefined || key.tenant === undefined;
+  const isUsed = (key: KeyInfo): boolean =>
+    key.kind === kind && (tenant !== undefined || key.tenant === undefined);
   if (tenant !== undefined && opened.document.pages.length > 0) throw new FenceTooManyKeysError(where);
   const active = keys.filter((key) => key.state === 'active' && isUsed(key));
-  if (active.length === 0) throw new NoActiveKeyError(where);
+  if (active.length === 0) throw new NoActiveKeyError(kind === 'index' ? { ...where, kind } : where);
   const allowed = new Set([...active, ...further.filter(isUsed)].map(({ keyId }) => keyId));
   if (allowed.size > MAX_FENCE_KEYS) throw new FenceTooManyKeysError(where);
   return [...allowed];
@@ -132,10 +153,37 @@ function furtherKey(keys: readonly KeyInfo[], keyId: string): KeyInfo {
 function fencedCell(cell: CellColumn, allowed: readonly string[], keys: readonly KeyInfo[]): FencedCell {
   const { column, form } = cell;
   const tags = (keyIds: readonly string[]): string[] => keyIds.map((keyId) => storedTag(keyId, form));
-  if (!mayBePlaintext(cell)) return { column, form, refuses: 'others', tags: tags(allowed) };
+  const [tagLength, shortest] =
+    form === 'text' ? [KEY_TAG_CHARACTERS, SHORTEST_CELL_CHARACTERS] : [KEY_TAG_BYTES, SHORTEST_CELL_BYTES];
+  const place = { column, form, tagLength, shortest };
+  if (!mayBePlaintext(cell)) return { ...place, refuses: 'others', tags: tags(allowed) };
   // Plaintext passes, and may look like anything: what does not is what begins with the tag of another key.
   const others = keys.map(({ keyId }) => keyId).filter((keyId) => !allowed.includes(keyId));
-  return { column, form, refuses: 'these', tags: tags(others) };
+  return { ...place, refuses: 'these', tags: tags(others) };
+}
+
+/** Tokens are under the active index keys; those of a unique index under the one that its column follows. */
+function fencedTokens(
+  opened: OpenedKeyring,
+  table: Table,
+  keys: readonly KeyInfo[],
+  further: readonly KeyInfo[],
+): FencedCell[] {
+  const shared = keys.filter(({ kind, tenant }) => kind === 'index' && tenant === undefined);
+  const places = tokenPlaces(table);
+  return (table.layout.tokens ?? []).map(({ characters, column }, i) => {
+    const { index, key } = places[i] as TokenPlace;
+    const where = { table: table.name, column: index.name, kind: 'index' } as const;
+    const followed = key === 'active' ? undefined : shared[key - 1];
+    if (key !== 'active' && !(followed && KEY_STATES[followed.state].opens)) {
+      const option = key === index.generation ? 'generation' : 'nextGeneration';
+      throw new NoActiveKeyError({ ...where, generation: key, option, state: followed?.state });
+    }
+    const allowed = followed ? [followed.keyId] : allowedKeys(opened, table, 'index', keys, further);
+    const tags = allowed.map((keyId) => `${keyId.slice(0, TOKEN_PREFIX_CHARACTERS)}.`);
+    const tagLength = TOKEN_PREFIX_CHARACTERS + 1;
+    return { column, form: 'text', refuses: 'others', tags, tagLength, shortest: characters };
+  });
 }
 
 /** Whether plaintext is adopted in this very column. */

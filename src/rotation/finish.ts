@@ -19,6 +19,7 @@ import { TOKEN_PREFIX_CHARACTERS } from '../token-form.js';
 import { CELLS_LEFT } from './job.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import { type RotationWorld, changeJob, scopeOf } from './run.js';
+import { type UniqueIndexStatus, uniqueIndexes } from './unique-indexes.js';
 
 /** What {@link finishRotation} takes. */
 export interface FinishOptions extends RecordsOptions, StopOptions, HoldChoice {
@@ -36,6 +37,8 @@ export interface FinishOutcome {
   readonly held: readonly HeldKey[];
   /** Cells, or tokens, by the id of the older key that they are still under: rotate again, or look at the quarantine. */
   readonly inUse: Readonly<Record<string, number>>;
+  /** Each unique index of the schema, and what is next for it: an index key that one follows stays in `inUse`, whatever was counted. */
+  readonly uniqueIndexes: readonly UniqueIndexStatus[];
   /** The last count. */
   readonly census: Census;
 }
@@ -100,7 +103,7 @@ export async function runFinish(
       await step(environment, 'keyring.change', () => suspendKeys(keyring, due, count, { ...hold, abandon }));
       suspended.push(...due);
       if (due.length < older.length) continue; // the keyring has another revision now, and this count is of the one before
-      return outcome(suspended, [], [], count);
+      return outcome(world, suspended, [], [], count);
     }
     const marked = await step(environment, 'keyring.change', () => noteCensus(keyring, count, { abandon }));
     const held = marked
@@ -109,7 +112,7 @@ export async function runFinish(
     const inUse = older.filter((key) => !isEmpty(key));
     if (!inUse.every((key) => isOfUnique(schema, count, key)))
       await noteCellsLeft({ environment, opened, schema, records });
-    return outcome(suspended, held, inUse, count);
+    return outcome(world, suspended, held, inUse, count);
   }
 }
 
@@ -143,6 +146,7 @@ async function olderKeys({
 }
 
 function outcome(
+  { keyring, schema }: Parameters<typeof runFinish>[0],
   suspended: readonly string[],
   held: readonly HeldKey[],
   inUse: readonly KeyInfo[],
@@ -153,6 +157,13 @@ function outcome(
     suspended,
     held,
     inUse: Object.fromEntries(inUse.map((key) => [key.keyId, countUnderKey(census, key)])),
+    uniqueIndexes: uniqueIndexes(schema, keyring, (table, token, keyId) => {
+      const { missing, tokens = {} } = census.tables[table]?.indexes?.[token] ?? {};
+      const prefix = keyId.slice(0, TOKEN_PREFIX_CHARACTERS);
+      return (
+        missing === 0 && Object.entries(tokens).every(([other, found]) => other === prefix || found === 0)
+      );
+    }),
     census,
   };
 }

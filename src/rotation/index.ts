@@ -65,6 +65,7 @@ export {
   type SweepStatus,
   rotationStatus,
 } from './status.js';
+export type { UniqueIndexColumn, UniqueIndexStatus, UniqueIndexStep } from './unique-indexes.js';
 
 /** What {@link rotate} takes. */
 export interface RotateOptions extends RecordsOptions, StopOptions, RotationLimits {}

@@ -24,6 +24,7 @@ import {
   addCounters,
   assertCovered,
   assertHeeds,
+  isNote,
   step,
   sweepPage,
 } from '../sweep/index.js';
@@ -159,7 +160,7 @@ export async function runPartition(
   const startedMs = clock.monotonicMs();
   const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(jobId(opened)));
   const abandoned = noted.filter(
-    ({ disposition, table }) => disposition === 'abandoned' && table === parsed.definition.name,
+    (one) => one.disposition === 'abandoned' && one.table === parsed.definition.name && !isNote(one),
   ).length;
   const allowed = (counters: SweepCounters): number =>
     abandoned + (maxQuarantined ?? Math.max(MAX_QUARANTINED, counters.scanned * MAX_QUARANTINED_SHARE));
@@ -176,7 +177,7 @@ export async function runPartition(
     }
     const chunkStartedMs = clock.monotonicMs();
     await step(environment, 'keyring.refresh', () => opened.refresh());
-    const tally = new Tally(jobId(opened));
+    const tally = new Tally(jobId(opened), now.counters);
     const place = {
       definition: parsed.definition,
       after: now.cursor ?? now.after ?? undefined,
@@ -208,11 +209,13 @@ class Tally implements Ledger {
   readonly id: string;
   readonly isKept = false;
   readonly isStopped = false;
+  readonly counters: SweepCounters;
   #offered: Partial<SweepCounters> = {};
   counts: SweepCounters = NO_COUNTS;
 
-  constructor(id: string) {
+  constructor(id: string, counters: SweepCounters) {
     this.id = id;
+    this.counters = counters;
   }
 
   offer(counts: Partial<SweepCounters>): JobWrite {
@@ -251,7 +254,7 @@ function unblocked(
   const { counters, done, pass } = partition;
   if (done) return partition;
   if (counters.quarantined > allowed(counters)) {
-    const fresh = { ...counters, quarantined: 0 };
+    const fresh = { ...counters, quarantined: 0, unindexed: 0 };
     return { ...partition, pass: 1, passDeferred: 0, cursor: null, counters: fresh };
   }
   return pass > MAX_PASSES ? { ...partition, pass: 2 } : partition;

@@ -1,9 +1,10 @@
+import { DuplicateTokenError } from '../errors.js';
 import { openedOf } from '../keyring/index.js';
 import { MAX_LOST_SWAPS } from '../limits.js';
 import type { CellAddress, QuarantineEntry } from '../ports/job-store.js';
-import type { RecordKey, RecordStore } from '../ports/record-store.js';
+import type { RecordKey, RecordStore, RecordSwap } from '../ports/record-store.js';
 import type { Schema } from '../schema.js';
-import { type RecordWork, rewriteRecord, step } from '../sweep/index.js';
+import { type SwapWork, apart, isSwap, rewriteRecord, step } from '../sweep/index.js';
 import type { Table } from '../table.js';
 import { type RecordsOptions, type StopOptions, environmentOf } from './options.js';
 import { jobId } from './run.js';
@@ -62,13 +63,15 @@ export async function retryQuarantined(
   let settled = 0;
   for (const definition of schema.tables) {
     const ofTable = noted.filter(({ table }) => table === definition.name);
+    const names = namesOf(definition);
     const keys = [...new Set(ofTable.map(({ key }) => key))];
     for (let start = 0; start < keys.length; start += BATCH_RECORDS) {
       const batch = keys.slice(start, start + BATCH_RECORDS);
-      const refused = await retry(definition, batch);
-      const gone = ofTable.filter(
-        ({ key, column }) => batch.includes(key) && !refused.has(JSON.stringify([key, column])),
-      );
+      const { left, there } = await retry(definition, batch);
+      // Of a column that the definition does not name nothing is known while its record is there.
+      const isJudged = ({ key, column }: CellAddress): boolean =>
+        !there.has(key) || (names.has(column) && !left.has(JSON.stringify([key, column])));
+      const gone = ofTable.filter((one) => batch.includes(one.key) && isJudged(one));
       if (gone.length > 0)
         settled += await step(environment, 'quarantine.settle', () =>
           records.settleQuarantine(id, gone, 'gone'),
@@ -77,39 +80,76 @@ export async function retryQuarantined(
   }
   return { settled, refused: noted.length - settled };
 
-  /** Which cells are refused, or could not be swapped, of these records. */
-  async function retry(definition: Table, batch: readonly RecordKey[]): Promise<ReadonlySet<string>> {
+  /** Which cells and tokens are refused, could not be swapped, or not be judged, and of which of these records. */
+  async function retry(
+    definition: Table,
+    batch: readonly RecordKey[],
+  ): Promise<{ left: ReadonlySet<string>; there: ReadonlySet<string> }> {
     const left = new Set<string>();
+    const there = new Set<string>();
+    const leave = (key: RecordKey, columns: Iterable<string>): void => {
+      for (const column of columns) left.add(JSON.stringify([key, column]));
+    };
     let keys = batch;
     for (let tries = 1; keys.length > 0; tries++) {
-      const { work, lost } = await attempt(definition, keys);
-      for (const { refused } of work)
-        for (const { key, column } of refused) left.add(JSON.stringify([key, column]));
+      const found = await step(environment, 'chunk.reread', () => reread(records, definition, keys));
+      const work: SwapWork[] = [];
+      for (const record of found) {
+        there.add(record.key);
+        const one = await rewriteRecord(opened, definition, record);
+        leave(record.key, [...one.refused.map(({ column }) => column), ...one.unjudged]);
+        if (isSwap(one)) work.push(one);
+      }
+      const lost = await commit(definition, work, leave);
       if (tries === MAX_LOST_SWAPS) {
-        for (const key of lost)
-          for (const { attribute } of definition.layout.cells) left.add(JSON.stringify([key, attribute]));
+        for (const key of lost) leave(key, namesOf(definition));
         break;
       }
       keys = lost;
     }
-    return left;
+    return { left, there };
   }
 
-  async function attempt(
+  /** Swaps them, apart where a UNIQUE constraint refuses one; gives the keys of those that were lost. */
+  async function commit(
     definition: Table,
-    keys: readonly RecordKey[],
-  ): Promise<{ work: readonly RecordWork[]; lost: readonly RecordKey[] }> {
-    const found = await step(environment, 'chunk.reread', () => reread(records, definition, keys));
-    const work: RecordWork[] = [];
-    for (const record of found) work.push(await rewriteRecord(opened, definition, record));
-    const swaps = work.flatMap(({ swap }) => swap ?? []);
-    if (swaps.length === 0) return { work, lost: [] };
-    const outcome = await step(environment, 'chunk.commit', () =>
-      records.commit(definition.layout, { id, swaps, quarantine: [] }),
-    );
-    const lost = swaps.flatMap(({ key }, i) => (outcome.committed && outcome.swapped[i] ? [] : key));
-    return { work, lost };
+    work: readonly SwapWork[],
+    leave: (key: RecordKey, columns: Iterable<string>) => void,
+  ): Promise<readonly RecordKey[]> {
+    const lost = new Set<RecordKey>();
+    const pieces = [work];
+    for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+      const swaps = piece.map(({ swap }) => swap);
+      if (swaps.length === 0) continue;
+      try {
+        const outcome = await step(environment, 'chunk.commit', () =>
+          records.commit(definition.layout, { id, swaps, quarantine: [] }),
+        );
+        for (const [i, { key }] of swaps.entries())
+          if (!outcome.committed || !outcome.swapped[i]) lost.add(key);
+      } catch (error) {
+        if (!(error instanceof DuplicateTokenError)) throw error;
+        const parts = apart(piece, definition);
+        const [{ key, tokens = [] }] = swaps as [RecordSwap];
+        if (parts) pieces.unshift(...parts);
+        else if (tokens.length === 0) throw error;
+        else
+          leave(
+            key,
+            tokens.flatMap(({ token }) => definition.layout.tokens?.[token]?.index ?? []),
+          );
+      }
+    }
+    return [...lost];
   }
+}
+
+/** What a cell or token of the table can be listed as. */
+function namesOf({ layout }: Table): ReadonlySet<string> {
+  return new Set([
+    ...layout.cells.map(({ attribute }) => attribute),
+    ...(layout.tokens ?? []).map(({ index }) => index),
+  ]);
 }
 
 function reread(records: RecordStore, { layout }: Table, keys: readonly RecordKey[]) {

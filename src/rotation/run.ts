@@ -11,6 +11,7 @@ import {
   type SweepCounters,
   type SweepEnvironment,
   addCounters,
+  isNote,
   step,
   sweepScope,
 } from '../sweep/index.js';
@@ -74,6 +75,10 @@ export class RotationRun implements Ledger {
     return this.job.state !== 'sweeping';
   }
 
+  get counters(): SweepCounters {
+    return this.job.counters;
+  }
+
   get table(): Table {
     return this.#world.schema.tables[this.job.table] as Table;
   }
@@ -98,7 +103,7 @@ export class RotationRun implements Ledger {
       const noted = await step(environment, 'quarantine.read', () => records.listQuarantine(this.id));
       const tables = new Set(this.#world.schema.tables.map(({ name }) => name));
       this.#abandoned = noted.filter(
-        ({ disposition, table }) => disposition === 'abandoned' && tables.has(table),
+        (one) => one.disposition === 'abandoned' && tables.has(one.table) && !isNote(one),
       ).length;
       return began;
     }

@@ -1,15 +1,16 @@
 import { type KeyInfo, holdOf, listKeys, openedOf } from '../keyring/index.js';
 import type { Schema } from '../schema.js';
-import { type SweepCounters, step } from '../sweep/index.js';
+import { type SweepCounters, isNote, step } from '../sweep/index.js';
 import { CELLS_LEFT, type RotationJob, decodeJob } from './job.js';
 import { type RecordsOptions, environmentOf } from './options.js';
 import type { PaceSettings } from './pace.js';
 import { type RotationWorld, aimOf, jobId, scopeOf } from './run.js';
+import { type UniqueIndexStatus, sweepsTokens, uniqueIndexes } from './unique-indexes.js';
 
 /**
  * Where a rotation is, from the first key to the last:
  *
- * `idle`: every data key is active or gone. `introduced`: a new key is there, and nobody writes with it yet. `active`:
+ * `idle`: every key is active or gone, but for index keys that only unique indexes need. `introduced`: a new key is there, and nobody writes with it yet. `active`:
  * it is written with; older ones still read, and nothing was swept yet. `sweeping`, `paused`, `blocked`: as they say.
  * `swept`: every record was looked at, and has to be counted. `hold`: a count found no cell under the older keys; a
  * second one is due later. `suspended`: they are refused. `ready-to-destroy`: their delay is over.
@@ -47,6 +48,8 @@ export interface RotationStatus {
   readonly olderKeys: readonly KeyInfo[];
   /** The sweep that is under way or was the last for these tables; `undefined` where there was none. */
   readonly sweep: SweepStatus | undefined;
+  /** Each unique index of the schema: which key it follows, and what is next for it. An older index key that only these need is in `olderKeys`, and holds up no state. */
+  readonly uniqueIndexes: readonly UniqueIndexStatus[];
   /** What was refused, by this rotation and those before it. */
   readonly quarantine: QuarantineStatus;
 }
@@ -57,6 +60,8 @@ export interface QuarantineStatus {
   readonly cells: number;
   /** Those that were given up. */
   readonly abandoned: number;
+  /** Those that are notes: a token was left, and the record's cells can be read. */
+  readonly notes: number;
 }
 
 /** A sweep, as its job record has it: a hint, whatever it says. */
@@ -98,19 +103,26 @@ export async function rotationStatus(
   const keys = listKeys(keyring);
   const isSweptNow = isOfSchema && job.aim === (await aimOf(world));
   const nowMs = environment.clock.wallMs();
+  const isSwept = isSweptNow && job.state === 'swept';
+  const unique = uniqueIndexes(schema, keyring, () => isSwept);
+  const needed = new Set(unique.flatMap(({ keyId, next }) => [keyId, next?.keyId]));
   return {
     ...stateOf(
       keys,
+      ({ keyId }) => needed.has(keyId),
+      sweepsTokens(schema),
       isOfSchema ? job : undefined,
       isSweptNow,
       holdOf(opened.document.policy, {}) ?? 0,
       nowMs,
     ),
     olderKeys: keys.filter(({ state }) => OLDER.includes(state)),
+    uniqueIndexes: unique,
     sweep: isOfSchema ? sweepStatus(job, schema) : undefined,
     quarantine: {
       cells: noted.length,
       abandoned: noted.filter(({ disposition }) => disposition === 'abandoned').length,
+      notes: noted.filter(isNote).length,
     },
   };
 }
@@ -132,6 +144,8 @@ type Judgement = Pick<RotationStatus, 'state' | 'next' | 'notBefore' | 'blockedB
 
 function stateOf(
   keys: readonly KeyInfo[],
+  isOfUnique: (key: KeyInfo) => boolean,
+  sweepsTokens: boolean,
   job: RotationJob | undefined,
   isCurrent: boolean,
   holdMs: number,
@@ -150,20 +164,24 @@ function stateOf(
   }
   if (reading.length > 0) {
     if (job?.state === 'sweeping') return say('sweeping', 'rotate');
-    const isCounted = reading.every(({ emptySince }) => emptySince);
+    // What only a unique index needs is not counted empty before its definition is another one.
+    const rest = reading.filter((key) => !isOfUnique(key));
+    const isCounted = rest.length > 0 && rest.every(({ emptySince }) => emptySince);
     if (job?.state === 'blocked' && !isCounted)
       return say('blocked', 'rotate', { blockedBy: BLOCKED_BY[job.reason ?? ''] ?? BLOCKED_BY[REFUSED] });
-    if (!isCounted && (job?.state !== 'swept' || !isCurrent)) return say('active', 'rotate');
-    if (!isCounted) return say('swept', 'finishRotation');
+    const isToSweep = rest.length > 0 || sweepsTokens;
+    if (!isCounted && isToSweep && (job?.state !== 'swept' || !isCurrent)) return say('active', 'rotate');
+    if (!isCounted && rest.length > 0) return say('swept', 'finishRotation');
     // Whoever has swept: partitions keep no job record.
-    const until = Math.max(...reading.map(({ emptySince }) => Number(emptySince))) + holdMs;
+    const until = Math.max(...rest.map(({ emptySince }) => Number(emptySince))) + holdMs;
     const isOver = until <= nowMs;
-    return say('hold', 'finishRotation', {
-      notBefore: new Date(until),
-      blockedBy: isOver
-        ? undefined
-        : 'A process that was frozen may yet write what it sealed under an older key. The second count is due when the hold is over.',
-    });
+    if (rest.length > 0)
+      return say('hold', 'finishRotation', {
+        notBefore: new Date(until),
+        blockedBy: isOver
+          ? undefined
+          : 'A process that was frozen may yet write what it sealed under an older key. The second count is due when the hold is over.',
+      });
   }
   if (keys.some(({ state }) => state === 'pre-active')) return say('introduced', 'activateKey');
   const suspended = keys.filter(({ state }) => state === 'suspended');

@@ -46,9 +46,11 @@ export function mysqlKeyring(executor: SqlExecutor, options: SqlKeyringOptions =
 /**
  * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
  * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ *
+ * @throws NotAskableError if it has more tokens than a statement takes parameters, 65,535.
  */
 export function mysqlWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
-  return lookupWhere(lookup, options, MYSQL.quote, MYSQL.parameter);
+  return lookupWhere(lookup, options, MYSQL);
 }
 
 /** The part of a promise client of `mysql2` that is called. */

@@ -48,9 +48,11 @@ export function postgresKeyring(
 /**
  * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
  * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ *
+ * @throws NotAskableError if it has more tokens than a statement takes parameters, 65,535.
  */
 export function postgresWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
-  return lookupWhere(lookup, options, POSTGRES.quote, POSTGRES.parameter);
+  return lookupWhere(lookup, options, POSTGRES);
 }
 
 /** What a statement gives in `pg`, as far as it is looked at. */

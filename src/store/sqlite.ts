@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+import { DuplicateTokenError } from '../errors.js';
 import type {
   Chunk,
   ChunkOutcome,
@@ -18,7 +19,7 @@ import type { Row, SqliteClient } from './sqlite/client.js';
 import { describeTables, findCells } from './sqlite/describe.js';
 import { SqliteJobs } from './sqlite/jobs.js';
 import { readBoundaries, readPage, rereadRecords, swapRecords } from './sqlite/records.js';
-import { ROLL_BACK, guarded, inTransaction, pathOf, quoted, tableName } from './sqlite/sql.js';
+import { ROLL_BACK, guarded, inTransaction, isDuplicate, pathOf, quoted, tableName } from './sqlite/sql.js';
 
 export type { LookupWhere, LookupWhereOptions } from './lookup-where.js';
 export type { SqliteChanges, SqliteClient, SqliteStatement, SqliteValue } from './sqlite/client.js';
@@ -62,15 +63,19 @@ export function sqliteRecords(client: SqliteClient, options: SqliteOptions = {})
 
     commit: (layout, { id, swaps, quarantine, job }: Chunk): ChunkOutcome => {
       jobs.assertBeside(layout);
-      return (
-        inTransaction(client, 'BEGIN IMMEDIATE', () => {
-          jobs.ensureTables();
-          const swapped = swapRecords(client, layout, swaps);
-          if (job && !jobs.write(job(swapped))) return ROLL_BACK;
-          jobs.quarantine(id, quarantine);
-          return { committed: true, swapped };
-        }) ?? { committed: false }
-      );
+      try {
+        return (
+          inTransaction(client, 'BEGIN IMMEDIATE', () => {
+            jobs.ensureTables();
+            const swapped = swapRecords(client, layout, swaps);
+            if (job && !jobs.write(job(swapped))) return ROLL_BACK;
+            jobs.quarantine(id, quarantine);
+            return { committed: true, swapped };
+          }) ?? { committed: false }
+        );
+      } catch (error) {
+        throw isDuplicate(error) ? new DuplicateTokenError({ table: layout.name }) : error;
+      }
     },
 
     census: (layouts) =>
@@ -111,7 +116,9 @@ function filesOf(layouts: readonly TableLayout[]): number {
 /**
  * A look-up as a condition for a statement of the application's own: `WHERE ${sql}`, with the values of its parameters.
  * The index of the token's column serves it. What it finds are candidates: decrypt them, and keep what `matches`.
+ *
+ * @throws NotAskableError if it has more tokens than a statement takes parameters, 32,766.
  */
 export function sqliteWhere(lookup: TokenLookup, options: LookupWhereOptions = {}): LookupWhere {
-  return lookupWhere(lookup, options, quoted, () => '?');
+  return lookupWhere(lookup, options, { quote: quoted, parameter: () => '?', maxParameters: 32_766 });
 }

@@ -1,18 +1,13 @@
 import { settleAll } from '../concurrency.js';
-import { InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.js';
+import { DuplicateTokenError, InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.js';
 import type { OpenedKeyring } from '../keyring/index.js';
-import { DEFAULT_CONCURRENCY, MAX_COMMIT_RETRIES, MAX_LOST_SWAPS } from '../limits.js';
+import { DEFAULT_CONCURRENCY, MAX_COMMIT_RETRIES, MAX_LOST_SWAPS, MAX_NOTES } from '../limits.js';
 import type { JobWrite, RefusedCell } from '../ports/job-store.js';
-import type {
-  ChunkOutcome,
-  Cursor,
-  Page,
-  RecordStore,
-  RecordSwap,
-  StoredRecord,
-} from '../ports/record-store.js';
+import type { ChunkOutcome, Cursor, Page, RecordStore, StoredRecord } from '../ports/record-store.js';
 import type { Table } from '../table.js';
 import type { SweepCounters } from './counters.js';
+import { type SwapWork, apart, isSwap } from './duplicates.js';
+import { isNote } from './place.js';
 import { type RecordWork, rewriteRecord } from './rewrite.js';
 import { type SweepEnvironment, step } from './steps.js';
 
@@ -51,6 +46,8 @@ export interface Ledger {
   readonly isKept: boolean;
   /** Whether somebody has paused it, as far as was looked. */
   readonly isStopped: boolean;
+  /** What was counted before this page. */
+  readonly counters: SweepCounters;
   /** What is written with the next commit; `settled` where it is the page's last. */
   offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite;
   /** An offer was committed. */
@@ -103,7 +100,7 @@ async function readPage({ environment, records }: ChunkContext, place: ChunkPlac
 /** What is committed at once: a page, or a part of one. */
 interface Piece {
   /** Records that change. */
-  readonly work: readonly (RecordWork & { readonly swap: RecordSwap })[];
+  readonly work: readonly SwapWork[];
   readonly quarantine: readonly RefusedCell[];
 }
 
@@ -118,6 +115,8 @@ class PageSweep {
   readonly #isFirstPass: boolean;
   /** Records that stayed locked, also when they were committed alone. */
   #locked = 0;
+  /** Tokens that other records have already, each once however often the page is tried. */
+  readonly #duplicates = new Map<string, RefusedCell>();
 
   constructor(context: ChunkContext, definition: Table, page: Page, ledger: Ledger, isFirstPass: boolean) {
     this.#context = context;
@@ -161,9 +160,10 @@ class PageSweep {
   #found(work: readonly RecordWork[]): Partial<SweepCounters> {
     const scanned = this.#page.records.length;
     if (!this.#isFirstPass) return { scanned };
-    const quarantined = work.reduce((sum, { refused }) => sum + refused.length, 0);
+    const refused = work.flatMap((record) => record.refused);
+    const unindexed = refused.filter(isNote).length;
     const current = work.reduce((sum, record) => sum + record.current, 0);
-    return { scanned, current, quarantined };
+    return { scanned, current, quarantined: refused.length - unindexed, unindexed };
   }
 
   /**
@@ -176,7 +176,7 @@ class PageSweep {
     isLastTry: boolean,
   ): Promise<{ isSettled: boolean; lost: readonly string[]; deferred: number } | undefined> {
     const pieces: Piece[] = [
-      { work: work.filter(isSwap), quarantine: work.flatMap(({ refused }) => refused) },
+      { work: work.filter(isSwap), quarantine: this.#listed(work.flatMap(({ refused }) => refused)) },
     ];
     const lost: string[] = [];
     for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
@@ -187,7 +187,7 @@ class PageSweep {
         const deferred = isSettled ? lost.length + missed + this.#locked : 0;
         const more = { ...countSwapped(piece.work, swapped), conflicts: missed, deferred };
         // A page counts when the checkpoint moves past it: who resumes before that looks at all of it again.
-        return { more: isSettled ? { ...found, ...more } : more, isSettled };
+        return { more: isSettled ? { ...this.#withDuplicates(found), ...more } : more, isSettled };
       };
       try {
         const committed = await this.#commitPiece(piece, counts, isLastPiece && piece.work.length === 0);
@@ -196,12 +196,40 @@ class PageSweep {
         if (committed.isSettled) return { isSettled: true, lost: [], deferred: lost.length + this.#locked };
       } catch (error) {
         if (error instanceof Paused) return undefined;
-        if (!(error instanceof StoreBusyError) || piece.work.length === 0) throw error;
-        if (piece.work.length === 1) this.#locked++;
-        pieces.unshift(...halves(piece));
+        if (piece.work.length === 0) throw error;
+        if (error instanceof DuplicateTokenError) pieces.unshift(...this.#apart(piece, error));
+        else if (error instanceof StoreBusyError) {
+          if (piece.work.length === 1) this.#locked++;
+          pieces.unshift(...halves(piece));
+        } else throw error;
       }
     }
-    return { isSettled: false, lost, deferred: 0 };
+    return { isSettled: false, lost: [...new Set(lost)], deferred: 0 };
+  }
+
+  /** Smaller pieces; of one token that another record has, nothing but a note. */
+  #apart({ work, quarantine }: Piece, error: DuplicateTokenError): Piece[] {
+    const parts = apart(work, this.#definition);
+    if (parts)
+      return parts.map((part, i) => ({ work: part, quarantine: i < parts.length - 1 ? [] : quarantine }));
+    const { key, tokens: [swap] = [] } = (work[0] as SwapWork).swap;
+    const index = swap && this.#definition.layout.tokens?.[swap.token]?.index;
+    if (index === undefined) throw error; // no token of ours
+    const refused = { table: this.#definition.name, key, column: index, code: error.code };
+    const listed = this.#listed([refused]);
+    this.#duplicates.set(JSON.stringify([key, index]), refused);
+    return [{ work: [], quarantine: [...quarantine, ...listed] }];
+  }
+
+  /** Notes are listed up to a limit: there may be as many as records. */
+  #listed(refused: readonly RefusedCell[]): RefusedCell[] {
+    let left = MAX_NOTES - this.#ledger.counters.unindexed - this.#duplicates.size;
+    return refused.filter((one) => !isNote(one) || left-- > 0);
+  }
+
+  #withDuplicates(found: Partial<SweepCounters>): Partial<SweepCounters> {
+    if (!this.#isFirstPass) return found;
+    return { ...found, unindexed: (found.unindexed ?? 0) + this.#duplicates.size };
   }
 
   /** A page in which many records are locked takes its time: a pause is met all the same. */
@@ -237,8 +265,9 @@ class PageSweep {
         return await records.commit(this.#definition.layout, ledger.isKept ? { ...chunk, job } : chunk);
       } catch (error) {
         // A connection that was lost after COMMIT was sent: what is stored decides.
-        const isKnown = error instanceof StoreBusyError || offers.size === 0 || environment.signal?.aborted;
-        if (isKnown || !(await storedOffer(ledger))) throw error;
+        const isUndone = error instanceof StoreBusyError || error instanceof DuplicateTokenError;
+        if (isUndone || offers.size === 0 || environment.signal?.aborted || !(await storedOffer(ledger)))
+          throw error;
         return { committed: false };
       }
     };
@@ -271,10 +300,6 @@ function halves({ work, quarantine }: Piece): Piece[] {
     { work: work.slice(0, middle), quarantine: [] },
     { work: work.slice(middle), quarantine },
   ];
-}
-
-function isSwap(work: RecordWork): work is Piece['work'][number] {
-  return work.swap !== undefined;
 }
 
 function countSwapped(work: Piece['work'], swapped: readonly boolean[]): Partial<SweepCounters> {

@@ -18,6 +18,8 @@ export interface SweepCounters {
   readonly deferred: number;
   /** Cells that were refused in the first pass; `listQuarantine` has them all. */
   readonly quarantined: number;
+  /** Tokens that the first pass has left: nothing in the value is indexed, or another record has the token in a column that is UNIQUE. Their cells can be read; `listQuarantine` has the first 1,000 of them. */
+  readonly unindexed: number;
   /** Bytes of the cells sealed anew, as they are stored. */
   readonly bytes: number;
 }
@@ -32,6 +34,7 @@ export const NO_COUNTS: SweepCounters = Object.freeze({
   conflicts: 0,
   deferred: 0,
   quarantined: 0,
+  unindexed: 0,
   bytes: 0,
 });
 

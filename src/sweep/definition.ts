@@ -29,10 +29,11 @@ export function sweepScope({ name, layout, encrypt, indexes, rebinding }: Table)
     rebinding.columns,
     Object.values(rebinding.definition.encrypt).map(({ bind }) => bind ?? rebinding.definition.bind),
   ];
-  const made = indexes.map(({ bits, generation, isFilling, transform }) => [
+  const made = indexes.map(({ bits, generation, isFilling, nextGeneration, transform }) => [
     transform.name,
     bits,
     generation,
+    nextGeneration,
     isFilling,
   ]);
   const isPlain = newer.every((one) => one === null) && !former && made.length === 0;

@@ -14,6 +14,8 @@ export {
 export { NO_COUNTS, type SweepCounters, addCounters } from './counters.js';
 export { assertCovered } from './coverage.js';
 export { assertHeeds, sweepScope } from './definition.js';
-export { type RecordWork, rewriteRecord } from './rewrite.js';
+export { type SwapWork, apart, isSwap } from './duplicates.js';
+export { isNote } from './place.js';
+export { rewriteRecord } from './rewrite.js';
 export type { SchemaFinding, SchemaFindingCode } from './schema-findings.js';
 export { STEPS, type StepName, type StepObserver, type SweepEnvironment, step } from './steps.js';

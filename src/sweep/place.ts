@@ -3,6 +3,7 @@ import { type CellPlace, cellPlace } from '../cell.js';
 import type { ContextPart } from '../envelope/index.js';
 import { CellRefusedError, CellsealError } from '../errors.js';
 import { withFormer } from '../former.js';
+import type { RefusedCell } from '../ports/job-store.js';
 import type { StoredRecord } from '../ports/record-store.js';
 import { contextRecord } from '../record-id.js';
 import { type Table, bindingOf } from '../table.js';
@@ -20,6 +21,16 @@ export function placeInRecord(
     bindingOf(definition, attribute) === 'record' ? contextRecord(definition, id, where) : undefined;
   return withFormer(cellPlace(definition, column, attribute, bound, tenant), definition, formerId);
 }
+
+/**
+ * Whether what is listed is a note: a token that was left, of a record whose cells can be read. It stops no rotation,
+ * however many there are.
+ */
+export function isNote({ code }: Pick<RefusedCell, 'code'>): boolean {
+  return NOTES.includes(code);
+}
+
+const NOTES = ['not-indexable', 'duplicate'];
 
 /**
  * A cell that is refused, a plaintext that no cell can be made of, or a record whose id or tenant has no place in a

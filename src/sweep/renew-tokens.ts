@@ -14,6 +14,8 @@ export interface TokenWork {
   readonly tokens: readonly TokenSwap[];
   /** Indexes whose token was left as it is, with why. */
   readonly refused: readonly RefusedCell[];
+  /** Indexes that were not looked at, because a cell could not be read. */
+  readonly unjudged: readonly string[];
 }
 
 /** A token is no cell, and a cell of the record cannot be read: both are left. */
@@ -36,16 +38,20 @@ export async function renewTokens(
   unread: readonly RefusedCell[],
 ): Promise<TokenWork> {
   const columns = definition.layout.tokens ?? [];
-  if (columns.length === 0) return { tokens: [], refused: [] };
+  if (columns.length === 0) return { tokens: [], refused: [], unjudged: [] };
   const look = new TokenLook(opened, definition, record, changed);
   const names = Object.keys(definition.encrypt);
   const isUnread = ({ cells }: TokenColumn): boolean =>
     cells.some((cell) => unread.some(({ column }) => column === names[cell]));
   const tokens: TokenSwap[] = [];
   const refused: RefusedCell[] = [];
+  const unjudged: string[] = [];
   for (const [token, place] of tokenPlaces(definition).entries()) {
     const column = columns[token] as TokenColumn;
-    if (isUnread(column)) continue;
+    if (isUnread(column)) {
+      unjudged.push(place.name);
+      continue;
+    }
     const found = record.tokens?.[token] ?? null;
     const refuse = (code: string): void => {
       refused.push({ table: definition.name, key: record.key, column: place.name, code });
@@ -59,7 +65,7 @@ export async function renewTokens(
       refuse(error.code);
     }
   }
-  return { tokens, refused };
+  return { tokens, refused, unjudged };
 }
 
 class TokenLook {

@@ -20,6 +20,8 @@ export interface RecordWork {
   readonly swap: RecordSwap | undefined;
   /** Cells that were refused. Their bytes stay as they are. */
   readonly refused: readonly RefusedCell[];
+  /** Tokens of which nothing can be said, because a cell that they are made from was refused. */
+  readonly unjudged: readonly string[];
   /** Cells that are as the definition says: under their active key, and bound to their place. */
   readonly current: number;
   /** Of those to be swapped: cells in place of plaintext. */
@@ -58,7 +60,7 @@ export async function rewriteRecord(
   refused.push(...found.refused);
   const { current, adopted, rebound } = counts;
   const swap = swapOf(record, cells, found.tokens, definition);
-  return { swap, refused, current, adopted, rebound };
+  return { swap, refused, unjudged: found.unjudged, current, adopted, rebound };
 }
 
 /** With a new token goes every cell that it was made from, whether that changes or not. */

@@ -16,6 +16,10 @@ import {
   text,
   uuid,
 } from '../../src/index.js';
+import type { TokenLookup } from '../../src/ports/token-lookup.js';
+import { mysqlWhere } from '../../src/store/mysql.js';
+import { postgresWhere } from '../../src/store/postgres.js';
+import { sqliteWhere } from '../../src/store/sqlite.js';
 import { newKeyring } from '../cells/support.js';
 
 const id = '5f3c0f4e-7c0a-4d5e-9a4b-0f6f0d1c2b3a';
@@ -225,5 +229,41 @@ describe('a look-up refuses', () => {
       );
     expect(() => assertAskable(people, 'age', 'equal')).toThrow(/has no index/);
     assertAskable(people, 'email', 'equal');
+  });
+});
+
+describe('a condition for a statement', () => {
+  const of = (columns: number, tokens: number): TokenLookup => ({
+    from: ['people'],
+    columns: Array.from({ length: columns }, (_, i) => ({
+      index: `i${i}`,
+      column: `c "${i}`,
+      tokens: Array.from({ length: tokens }, (_, j) => `aaaa2222.${j}`),
+    })) as unknown as TokenLookup['columns'],
+    isFilling: false,
+  });
+
+  it('names its columns by the alias, quoted, and its parameters behind those that are there', () => {
+    const asked = { ...of(2, 2), isFilling: true };
+    expect(postgresWhere(asked, { alias: 'the "own" table', firstParameter: 3 }).sql).toBe(
+      '("the ""own"" table"."c ""0" IN ($3, $4) OR "the ""own"" table"."c ""1" IN ($5, $6) OR "the ""own"" table"."c ""0" IS NULL)',
+    );
+    expect(mysqlWhere(asked, { alias: 'the `own` table' }).sql).toMatch(
+      /^\(`the ``own`` table`\.`c "0` IN \(\?, \?\) OR /,
+    );
+    expect(sqliteWhere(asked).sql).toBe('("c ""0" IN (?, ?) OR "c ""1" IN (?, ?) OR "c ""0" IS NULL)');
+  });
+
+  it.each([
+    ['PostgreSQL', postgresWhere, 65_535],
+    ['MariaDB', mysqlWhere, 65_535],
+    ['SQLite', sqliteWhere, 32_766],
+  ] as const)('has no more parameters than %s takes', (_, where, most) => {
+    expect(where(of(1, most)).values).toHaveLength(most);
+    expect(where(of(2, 16_383)).values).toHaveLength(32_766);
+    const refused = expect.objectContaining({ code: 'not-askable', column: 'i0' });
+    expect(() => where(of(1, most + 1))).toThrow(refused);
+    expect(() => where(of(2, Math.ceil((most + 1) / 2)))).toThrow(refused);
+    expect(() => where(of(1, most), { firstParameter: 2 })).toThrow(refused);
   });
 });

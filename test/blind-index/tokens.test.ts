@@ -233,6 +233,15 @@ describe('a definition refuses', () => {
       () => single(text({ index: { bits: 128, generation: 2 } })),
     ],
     ['next for an index that is not unique', () => single(text({ index: { bits: 128, next: 'b2' } }))],
+    [
+      'a second column without a later key',
+      () =>
+        single(text({ index: { bits: 128, unique: true, generation: 2, next: 'b2', nextGeneration: 2 } })),
+    ],
+    [
+      'nextGeneration without a second column',
+      () => single(text({ index: { bits: 128, unique: true, nextGeneration: 3 } })),
+    ],
     ['an index over floats', () => single(float({ index: { bits: 8 } }))],
     ['an index over JSON', () => single(json({ index: { bits: 8 } }))],
     ['a text transform of a boolean', () => single(boolean({ index: { bits: 8, transform: 'lower-1' } }))],

@@ -254,7 +254,9 @@ describe('destroyKey', () => {
     await scheduleDestruction(keyring, old, { withoutDelay: true });
     await destroyKey(keyring, old, count());
     const census = count({ [old]: 1 });
-    expect(await listMissingKeys(keyring, census)).toEqual([{ keyId: old, cells: 1, state: 'destroyed' }]);
+    expect(await listMissingKeys(keyring, census)).toEqual([
+      { kind: 'data', keyId: old, cells: 1, state: 'destroyed' },
+    ]);
     const unnamed = await restoreKey(keyring, { archive, rawKey: RAW_KEY, census });
     expect(unnamed.missing).toEqual({ [old]: 1 });
     await restoreKey(keyring, { archive, rawKey: RAW_KEY, keyIds: [old] });

@@ -43,8 +43,12 @@ const idsOf = (keys: readonly { readonly keyId: string }[]) => keys.map(({ keyId
 const stateOf = (keyring: Keyring, keyId: string) =>
   listKeys(keyring).find((key) => key.keyId === keyId)?.state;
 
-/** A census of these cells. */
-function counting(keyring: Keyring, cells: Record<string, number>): Census {
+/** A census of these cells and tokens. */
+function counting(
+  keyring: Keyring,
+  cells: Record<string, number>,
+  tokens: Record<string, number> = {},
+): Census {
   return issueCensus({
     keyringId: keyring.id,
     revision: keyring.revision,
@@ -53,7 +57,7 @@ function counting(keyring: Keyring, cells: Record<string, number>): Census {
     tables: [],
     records: 0,
     cells,
-    tokens: {},
+    tokens,
     notCells: 0,
   });
 }
@@ -90,7 +94,9 @@ describe('a suspended key', () => {
     expect(await codeOf(decryptRecord(people, row, keyring))).toBe('suspended-key');
 
     const found = await counted({ records: backup }, keyring);
-    expect(await listMissingKeys(keyring, found)).toEqual([{ keyId: first, cells: 1, state: 'suspended' }]);
+    expect(await listMissingKeys(keyring, found)).toEqual([
+      { kind: 'data', keyId: first, cells: 1, state: 'suspended' },
+    ]);
     const wanted = asked === 'census' ? { census: found } : { keyIds: [first] };
     const { restored, missing } = await restoreKey(keyring, { archive: store, rawKey: RAW_KEY, ...wanted });
     expect(restored).toEqual([
@@ -100,6 +106,25 @@ describe('a suspended key', () => {
     for (const reader of [keyring, await openKeyring(store, { rawKey: RAW_KEY })])
       expect(await decryptRecord(people, row, reader)).toEqual({ id: 1, name: 'Jane' });
     expect(await listMissingKeys(keyring, found)).toEqual([]);
+  });
+
+  it('is told of tokens, too, as far as they name it, and so is one that nobody has', async () => {
+    const { store, keyring } = await knownKeyring();
+    const index = listKeys(keyring).find(({ kind }) => kind === 'index')?.keyId ?? '';
+    const later = await addKey(keyring, { kind: 'index' });
+    await activateKey(keyring, later);
+    await suspendKey(keyring, index, counting(keyring, {}), { withoutHold: true });
+    const prefix = (keyId: string) => keyId.slice(0, 8);
+    const tokens = { [prefix(index)]: 2, [prefix(NOBODYS)]: 3, [prefix(later)]: 4 };
+    const found = counting(keyring, {}, tokens);
+    const nobodys = { kind: 'index', keyId: prefix(NOBODYS), cells: 3, state: 'unknown' };
+    expect(await listMissingKeys(keyring, found)).toEqual([
+      { kind: 'index', keyId: index, cells: 2, state: 'suspended' },
+      nobodys,
+    ]);
+    await restoreKey(keyring, { archive: store, rawKey: RAW_KEY, census: found });
+    expect(await listMissingKeys(keyring, found)).toEqual([nobodys]);
+    expect(await listMissingKeys(keyring, { cells: {} })).toEqual([]);
   });
 
   it('comes back also from a copy that does not have it', async () => {
@@ -214,13 +239,16 @@ describe.each([{ pages: false }, { pages: true }])('a restored database, with pa
     const { cells } = await counted(world, keyring);
     const found = counting(keyring, { ...cells, [NOBODYS]: 7, ['o'.repeat(26)]: 0 });
     expect(await listMissingKeys(keyring, found)).toContainEqual({
+      kind: 'data',
       keyId: NOBODYS,
       cells: 7,
       state: 'unknown',
     });
     const { missing } = await restoreKey(keyring, { archive, ...secret, census: found });
     expect(missing).toEqual({ [NOBODYS]: 7 });
-    expect(await listMissingKeys(keyring, found)).toEqual([{ keyId: NOBODYS, cells: 7, state: 'unknown' }]);
+    expect(await listMissingKeys(keyring, found)).toEqual([
+      { kind: 'data', keyId: NOBODYS, cells: 7, state: 'unknown' },
+    ]);
   });
 
   it('needs its tenants’ keys wherever they stand: those that are there are not missing', async () => {
@@ -252,7 +280,9 @@ describe('restoreKey', () => {
     const shredded = await listTenantKeys(keyring, 'acme');
     expect(shredded.map(({ state }) => state)).toEqual(['destroyed', 'destroyed']);
     const [data, index] = idsOf(shredded) as [string, string];
-    expect(await listMissingKeys(keyring, found)).toEqual([{ keyId: data, cells: 1, state: 'destroyed' }]);
+    expect(await listMissingKeys(keyring, found)).toEqual([
+      { kind: 'data', keyId: data, cells: 1, state: 'destroyed' },
+    ]);
 
     const copy = { archive: template.keyrings, ...SECRETS.service };
     expect(await restoreKey(keyring, { ...copy, census: found })).toEqual({

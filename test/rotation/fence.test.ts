@@ -42,13 +42,15 @@ import { everything, people, unlock } from './fence/behaviour.js';
 
 const DIALECTS: readonly FenceDialect[] = ['postgres', 'mysql', 'sqlite'];
 const MESSAGE =
-  'cellseal-fence: what was to be written is no cell under a key of this fence. Read the keyring again.';
+  'cellseal-fence: what was to be written is no cell or token under a key of this fence. Read the keyring again.';
 
 const newKeyring = (): Promise<Keyring> => createKeyring(memoryKeyring(), unlock);
 const activeKeys = (keyring: Keyring): string[] =>
   listKeys(keyring)
     .filter(({ kind, state }) => kind === 'data' && state === 'active')
     .map(({ keyId }) => keyId);
+const indexKeys = (keyring: Keyring): string[] =>
+  listKeys(keyring).flatMap(({ kind, keyId }) => (kind === 'index' ? keyId : []));
 const tagsIn = (statements: readonly string[]): Set<string> =>
   new Set(statements.join('\n').match(/cs1[rd]\.[a-z2-7]{26}\./g));
 const named = (from: string | readonly string[], column = 'name') =>
@@ -97,14 +99,59 @@ describe.each(DIALECTS)('a fence written for %s', (dialect) => {
     await expect(write(everything, keyring, { alsoAllow: ['a'.repeat(26)] })).rejects.toThrow(
       UnknownKeyError,
     );
-    const index = await addKey(keyring, { kind: 'index' });
-    await expect(write(everything, keyring, { alsoAllow: [index] })).rejects.toThrow(UnknownKeyError);
+  });
+
+  it('names the active index keys in columns of tokens, and of a unique index the key that it follows', async () => {
+    const keyring = await newKeyring();
+    const first = indexKeys(keyring)[0] as string;
+    const members = (more: object = {}) =>
+      schema([
+        table('members', {
+          record: uuid('id'),
+          encrypt: {
+            name: text({ index: { bits: 16 } }),
+            badge: text({ index: { bits: 128, unique: true, ...more } }),
+          },
+        }),
+      ]);
+    const prefixes = async (definitions = members(), options: Partial<FenceOptions> = {}) => {
+      const { up } = await write(definitions, keyring, options);
+      return new Set(up.join('\n').match(/\b[a-z2-7]{8}(?=\.['},])/g));
+    };
+    const named = (...keyIds: string[]) => new Set(keyIds.map((keyId) => keyId.slice(0, 8)));
+    expect(await prefixes()).toEqual(named(first));
+    const second = await addKey(keyring, { kind: 'index' });
+    expect(await prefixes()).toEqual(named(first));
+    expect(await prefixes(members({ next: 'badge_2' }))).toEqual(named(first, second));
+    expect(await prefixes(everything, { alsoAllow: [second] })).toEqual(named());
+    const names = members({ generation: 2 });
+    expect(await prefixes(names, { alsoAllow: [second] })).toEqual(named(first, second));
+    await activateKey(keyring, second);
+    expect(await prefixes(names)).toEqual(named(second));
+    expect(await prefixes()).toEqual(named(first, second));
+    await expect(prefixes(members({ generation: 2, next: 'b', nextGeneration: 4 }))).rejects.toMatchObject({
+      code: 'no-active-key',
+      generation: 4,
+    });
+    await suspendKey(keyring, first, await census(everything, { keyring, records: memoryRecords() }), {
+      withoutHold: true,
+    });
+    await expect(prefixes()).rejects.toMatchObject({ option: 'generation', state: 'suspended' });
+    await expect(prefixes(names, { alsoAllow: [first] })).rejects.toThrow(KeyStateError);
   });
 
   it("names tenants' keys where a table has tenants, and only there", async () => {
     const keyring = await newKeyring();
     for (const tenant of ['a', 'b']) await activateKey(keyring, await addKey(keyring, { tenant }));
-    expect(tagsIn((await write(schema([owned]), keyring)).up).size).toBe(3);
+    await addTenants(keyring, ['c']);
+    expect(tagsIn((await write(schema([owned]), keyring)).up).size).toBe(4);
+    const indexed = table('owned', {
+      record: uuid('id'),
+      tenant: text('tenant'),
+      encrypt: { name: text({ index: { bits: 16 } }) },
+    });
+    const { up } = await write(schema([indexed]), keyring);
+    for (const keyId of indexKeys(keyring)) expect(up.join('\n')).toContain(`${keyId.slice(0, 8)}.`);
     expect(tagsIn((await write(everything, keyring)).up).size).toBe(1);
   });
 

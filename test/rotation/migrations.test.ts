@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Attribute,
+  type Table,
+  addKey,
   bytes,
   createKeyring,
   date,
@@ -19,6 +21,7 @@ import {
 import {
   type ValueSize,
   cellWidth,
+  census,
   migrationSql,
   overdueAdoptions,
   rotate,
@@ -160,6 +163,85 @@ describe('the statements', () => {
       `after: ALTER TABLE ${path} DROP COLUMN \`photo\``,
     ]);
     expect(of('mysql')[2]).toMatch(/LONGTEXT CHARACTER SET ascii/);
+  });
+
+  it('make columns of tokens, and hand a unique index over to its second column', () => {
+    const indexed = table('people', {
+      from: 'crm.people',
+      record,
+      encrypt: {
+        name: text({ index: { bits: 16, filling: true } }),
+        phone: text({ adopting: true, index: { bits: 8, column: 'phone key' } }),
+        city: text({ index: { bits: 12 } }),
+        badge: text({ index: { bits: 128, unique: true, filling: true } }),
+        email: text({ index: { bits: 128, unique: true, next: 'email_2' } }),
+      },
+    });
+    const of = (dialect: 'postgres' | 'mysql' | 'sqlite') =>
+      migrationSql(indexed, { dialect })
+        .filter(({ sql }) => /_index|key|email_2/.test(sql))
+        .map(({ when, sql }) => `${when}: ${sql}`);
+    const path = '"crm"."people"';
+    expect(of('postgres')).toEqual([
+      `before: ALTER TABLE ${path} ADD COLUMN "name_index" varchar(13) COLLATE "C"`,
+      `before: CREATE INDEX ON ${path} ("name_index")`,
+      `before: ALTER TABLE ${path} ADD COLUMN "phone key" varchar(11) COLLATE "C"`,
+      `before: CREATE INDEX ON ${path} ("phone key")`,
+      `before: ALTER TABLE ${path} ADD COLUMN "badge_index" varchar(41) COLLATE "C"`,
+      `handover: CREATE UNIQUE INDEX ON ${path} ("badge_index")`,
+      `before: ALTER TABLE ${path} ADD COLUMN "email_2" varchar(41) COLLATE "C"`,
+      `handover: CREATE UNIQUE INDEX ON ${path} ("email_2")`,
+      `last: ALTER TABLE ${path} DROP COLUMN "email_index"`,
+    ]);
+    expect(of('mysql').slice(-3)).toEqual([
+      'before: ALTER TABLE `crm`.`people` ADD COLUMN `email_2` VARCHAR(41) CHARACTER SET ascii COLLATE ascii_bin',
+      'handover: ALTER TABLE `crm`.`people` ADD UNIQUE INDEX (`email_2`)',
+      'last: ALTER TABLE `crm`.`people` DROP COLUMN `email_index`',
+    ]);
+    expect(of('sqlite').slice(1, 4)).toEqual([
+      'before: CREATE INDEX "crm"."people_name_index" ON "people" ("name_index")',
+      `before: ALTER TABLE ${path} ADD COLUMN "phone key" TEXT`,
+      'before: CREATE INDEX "crm"."people_phone key" ON "people" ("phone key")',
+    ]);
+  });
+
+  it('bring a unique index under its next key in SQLite', async () => {
+    const of = (more: object) =>
+      table('people', {
+        record,
+        encrypt: { email: text({ index: { bits: 128, unique: true, ...more } }) },
+      });
+    const [one, both] = [of({}), of({ next: 'email_2' })];
+    const last = of({ generation: 2, column: 'email_2' });
+    const db = connect(DRIVERS[0] as (typeof DRIVERS)[number]);
+    const own = await createKeyring(memoryKeyring(), { rawKey: new Uint8Array(32).fill(5) });
+    const records = sqliteRecords(db);
+    db.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)');
+    const make = (definition: Table, when: string) => {
+      for (const statement of migrationSql(definition, { dialect: 'sqlite' }))
+        if (statement.when === when) db.exec(statement.sql);
+    };
+    make(of({ filling: true }), 'before');
+    make(of({ filling: true }), 'handover');
+    for (const id of [1, 2, 3]) {
+      const row = await encryptRecord(one, { id, email: `p${id}` }, own);
+      db.prepare('INSERT INTO people VALUES (?, ?, ?)').run(
+        id,
+        row.email as string,
+        row.email_index as string,
+      );
+    }
+    await addKey(own, { kind: 'index' });
+    make(both, 'before');
+    for await (const _ of rotate(schema([both]), { keyring: own, records }));
+    make(both, 'handover');
+    db.exec('DROP INDEX people_email_index');
+    make(both, 'last');
+    const { tables } = await census(schema([last]), { keyring: own, records });
+    expect(tables[0]?.indexes?.map(({ tokens, missing }) => [Object.values(tokens), missing])).toEqual([
+      [[3], 0],
+    ]);
+    expect(() => db.exec('UPDATE people SET email_2 = (SELECT max(email_2) FROM people)')).toThrow(/UNIQUE/);
   });
 
   it('refuse a dialect that is none, and a name with a NUL', () => {

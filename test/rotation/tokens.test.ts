@@ -13,10 +13,21 @@ import {
   suspendKey,
   table,
   text,
+  withdrawKey,
 } from '../../src/index.js';
-import { finishRotation, listQuarantine, retryQuarantined, rotate } from '../../src/rotation/index.js';
+import {
+  abandonQuarantined,
+  census,
+  finishRotation,
+  listQuarantine,
+  planPartitions,
+  retryQuarantined,
+  rotate,
+  rotatePartition,
+  rotationStatus,
+} from '../../src/rotation/index.js';
 import { Stopped, at, atEveryMoment } from './stopping.js';
-import { PLACES, type Place, type Row, World } from './world.js';
+import { PLACES, type Place, type Row, World, all } from './world.js';
 
 const record = integer('id');
 const people = table('people', {
@@ -325,6 +336,74 @@ describe.each(PLACES)('tokens in $name', (place) => {
     expect(await wrongTokens(world)).toEqual([]);
   });
 
+  it('of values that no token is made of stop no rotation, however many they are', async () => {
+    const world = await newWorld(place, 0);
+    for (let id = 1; id <= 15; id++) {
+      const row = await world.sealed(plain, { ...person(id), email: 'no address' });
+      await world.put(people, { ...row, email_index: null, phone_index: null, email_city: null });
+    }
+    const last = (await world.rotated({ maxQuarantined: 0 })).at(-1);
+    expect(last).toMatchObject({ state: 'swept', counters: { quarantined: 0, unindexed: 15 } });
+    const where = { keyring: await world.keyring(), records: world.records.open() };
+    const status = await rotationStatus(world.schema, where);
+    expect([status.quarantine, status.sweep?.counters.unindexed]).toEqual([
+      { cells: 15, abandoned: 0, notes: 15 },
+      15,
+    ]);
+    // Notes that are given up leave no more room for cells that are refused.
+    await abandonQuarantined(await listQuarantine(where), where);
+    await world.change(people, person(1), { city: new Uint8Array(3) });
+    await expect(world.rotated({ maxQuarantined: 0 })).rejects.toMatchObject({ reason: 'too-many-refused' });
+    const [partition] = await planPartitions(world.schema, where);
+    await expect(
+      rotatePartition(world.schema, partition, { ...where, maxQuarantined: 0 }),
+    ).rejects.toMatchObject({ reason: 'too-many-refused', quarantined: 1 });
+  });
+
+  it('of values that no token is made of are all counted, and the first 1,000 listed', async () => {
+    const column = (more: object) =>
+      table('people', { record, encrypt: { email: text({ bind: 'column', ...more }) } });
+    const indexed = column({ index: { bits: 64, transform: 'email-1' } });
+    const world = await newWorld(place, 0, [indexed]);
+    const { email } = await world.sealed(column({}), { id: 1n, email: 'no address' });
+    for (let id = 1n; id <= 1_005n; id++) await world.put(indexed, { id, email });
+    const where = { keyring: await world.keyring(), records: world.records.open() };
+    const last = (await world.rotated({ chunkRecords: 300 })).at(-1);
+    expect(last?.counters.unindexed).toBe(1_005);
+    expect(await listQuarantine(where)).toHaveLength(1_000);
+    const [partition] = await planPartitions(world.schema, where);
+    const done = await rotatePartition(world.schema, partition, where);
+    expect(done.counters.unindexed).toBe(1_005);
+  });
+
+  it('stay in quarantine while nothing can be said of them', async () => {
+    const world = await newWorld(place);
+    const { email } = await world.sealed(plain, { id: 1n, email: 'no address' });
+    await world.change(people, person(1), { email, email_index: null });
+    await world.rotated();
+    const where = { keyring: await world.keyring(), records: world.records.open() };
+    const again = (definition: Table = people, more = {}) =>
+      retryQuarantined(schema([definition]), { ...where, ...more });
+    const stays = { settled: 0, refused: 1 };
+    expect(await again()).toEqual(stays);
+    expect(await again(plain), 'a definition without the index').toEqual(stays);
+    const { email: mended } = await world.sealed(plain, { id: 1n, email: 'p1@example.org' });
+    const { email: moved } = await world.sealed(plain, { id: 2n, email: 'p1@example.org' });
+    await world.change(people, person(1), { email: moved as string });
+    expect(await again(), 'a cell that cannot be read').toEqual(stays);
+    await world.change(people, person(1), { email: 'in the clear' });
+    expect(await again(), 'no cell').toEqual(stays);
+    await world.change(people, person(1), { email: mended });
+    const observer = atEveryMoment(async ({ side, step }) => {
+      if (side !== 'before' || step !== 'chunk.commit') return;
+      const { email: hot } = await world.sealed(plain, { id: 1n, email: 'p1@example.org' });
+      await world.change(people, person(1), { email: hot });
+    });
+    expect(await again(people, { observer }), 'a record that changes all the time').toEqual(stays);
+    await world.remove(people, person(1));
+    expect(await again(plain)).toEqual({ settled: 1, refused: 0 });
+  });
+
   it('stay as they are beside a cell that cannot be read', async () => {
     const world = await newWorld(place);
     const rows = await world.stored(people);
@@ -348,6 +427,7 @@ describe.each(PLACES)('a unique index in $name', (place) => {
     record,
     encrypt: { email: text({ index: { ...index, next: 'email_2' } }) },
   });
+  const alone = table('people', { record, encrypt: { email: text({ index }) } });
   const contract = table('people', {
     record,
     encrypt: { email: text({ index: { ...index, generation: 2, column: 'email_2' } }) },
@@ -388,6 +468,126 @@ describe.each(PLACES)('a unique index in $name', (place) => {
       withoutHold: true,
     });
     expect(done.isFinished).toBe(true);
+  });
+
+  it('holds up no state of a rotation, and says what is next for it', async () => {
+    const world = await newWorld(place, 0, [expand]);
+    const keyring = await world.keyring();
+    const where = { keyring, records: world.records.open() };
+    const [first] = listKeys(keyring).flatMap(({ kind, keyId }) => (kind === 'index' ? keyId : []));
+    for (let id = 1n; id <= 3n; id++) {
+      const row = await world.sealed(alone, { id, email: `p${id}@b` }, keyring);
+      await world.put(expand, { ...row, email_2: null });
+    }
+    const said = async (definition: Table = alone) => {
+      const status = await rotationStatus(schema([definition]), where);
+      return [status.state, status.next, ...status.uniqueIndexes.map(({ step }) => step)];
+    };
+    const finished = (definition: Table, more = {}) =>
+      finishRotation(schema([definition]), { ...where, ...more });
+    expect(await said()).toEqual(['idle', 'addKey', 'none']);
+    expect(await said(expand)).toEqual(['idle', 'addKey', 'add-key']);
+    const second = await addKey(keyring, { kind: 'index' });
+    await activateKey(keyring, second);
+    expect(await said()).toEqual(['idle', 'addKey', 'add-next']); // nothing of this table is swept
+    await activateNew(world, ['data']);
+    expect(await said()).toEqual(['active', 'rotate', 'add-next']);
+    await all(rotate(schema([alone]), where));
+    expect(await said()).toEqual(['swept', 'finishRotation', 'add-next']);
+    const early = await finished(alone);
+    expect([early.held.length, early.inUse]).toEqual([1, { [first as string]: 3 }]);
+    const { notBefore, olderKeys } = await rotationStatus(schema([alone]), where);
+    expect([olderKeys.length, notBefore]).toEqual([2, early.held[0]?.until]);
+    expect(await said()).toEqual(['hold', 'finishRotation', 'add-next']);
+    const { suspended, isFinished } = await finished(alone, { withoutHold: true });
+    expect([suspended.length, isFinished]).toEqual([1, false]);
+    expect(await said()).toEqual(['suspended', 'scheduleDestruction', 'add-next']);
+
+    expect(await said(expand)).toEqual(['active', 'rotate', 'rotate']);
+    expect((await finished(expand)).uniqueIndexes).toEqual([
+      {
+        table: 'people',
+        index: 'email_index',
+        generation: 1,
+        keyId: first,
+        state: 'deactivated',
+        next: { index: 'email_2', generation: 2, keyId: second, state: 'active' },
+        step: 'rotate',
+      },
+    ]);
+    await all(rotate(schema([expand]), where));
+    expect((await finished(expand)).uniqueIndexes).toMatchObject([{ step: 'contract' }]);
+    expect(await said(expand)).toEqual(['suspended', 'scheduleDestruction', 'contract']);
+
+    const third = await addKey(keyring, { kind: 'index' });
+    const later = table('people', {
+      record,
+      encrypt: { email: text({ index: { ...index, next: 'email_2', nextGeneration: 3 } }) },
+    });
+    expect((await finished(later)).uniqueIndexes).toMatchObject([{ step: 'rotate' }]); // it is filled under another key
+    await withdrawKey(keyring, third, await census(schema([alone]), where));
+    expect((await said(later))[2]).toBe('other-generation');
+  });
+
+  it('follows a later key with nextGeneration where the one of its second column was withdrawn', async () => {
+    const followed = table('people', {
+      record,
+      encrypt: { email: text({ index: { ...index, next: 'email_2', nextGeneration: 3 } }) },
+    });
+    const world = await newWorld(place, 0, [followed]);
+    const keyring = await world.keyring();
+    const records = world.records.open();
+    const withdrawn = await addKey(keyring, { kind: 'index' });
+    await withdrawKey(keyring, withdrawn, await census(schema([alone]), { keyring, records }));
+    const deadEnd = {
+      code: 'no-active-key',
+      message: expect.stringContaining('Set `nextGeneration`'),
+      keyId: withdrawn,
+      generation: 2,
+      option: 'nextGeneration',
+      state: 'destroyed',
+    };
+    await expect(world.sealed(expand, { id: 1n, email: 'a@b' }, keyring)).rejects.toMatchObject(deadEnd);
+    await expect(lookup(expand, 'email', 'a@b', keyring)).rejects.toMatchObject(deadEnd);
+    await expect(world.sealed(followed, { id: 1n, email: 'a@b' }, keyring)).rejects.toMatchObject({
+      code: 'no-active-key',
+      message: expect.stringContaining('Add one'),
+      generation: 3,
+    });
+    const third = await addKey(keyring, { kind: 'index' });
+    const row = await world.sealed(followed, { id: 1n, email: 'a@b' }, keyring);
+    await world.put(followed, { ...row, email_2: null });
+    // What a definition names wrongly is no record's trouble.
+    await expect(all(rotate(schema([expand]), { keyring, records }))).rejects.toMatchObject(deadEnd);
+    expect(await listQuarantine({ keyring, records })).toEqual([]);
+    await world.rotated();
+    expect(await wrongTokens(world, followed)).toEqual([]);
+    expect((await world.stored(followed))[0]?.['email_2']).toMatch(new RegExp(`^${third.slice(0, 8)}`));
+    expect((await world.census(keyring)).needed).toContain(third);
+  });
+
+  it('goes on in another column under a later key where its own is out of use', async () => {
+    const refilled = table('people', {
+      record,
+      encrypt: { email: text({ index: { ...index, generation: 2, column: 'email_2', filling: true } }) },
+    });
+    const world = await newWorld(place, 0, [refilled]);
+    const keyring = await world.keyring();
+    const first = listKeys(keyring).find(({ kind }) => kind === 'index')?.keyId ?? '';
+    for (let id = 1n; id <= 3n; id++) {
+      const row = await world.sealed(alone, { id, email: `p${id}@b` }, keyring);
+      await world.put(refilled, { ...row, email_index: null }); // the column is another one
+    }
+    await activateKey(keyring, await addKey(keyring, { kind: 'index' }));
+    await suspendKey(keyring, first, await world.census(keyring), { withoutHold: true });
+    await expect(world.sealed(alone, { id: 4n, email: 'a@b' }, keyring)).rejects.toMatchObject({
+      message: expect.stringContaining('set `generation`'),
+      option: 'generation',
+      state: 'suspended',
+    });
+    await world.rotated();
+    expect(await wrongTokens(world, refilled)).toEqual([]);
+    expect((await world.census(keyring)).tables[0]?.indexes?.[0]?.missing).toBe(0);
   });
 
   it('keeps the key that it writes with, also while nothing is under it', async () => {

@@ -13,9 +13,10 @@ import {
   table,
   text,
 } from '../../src/index.js';
-import { census, finishRotation, rotate } from '../../src/rotation/index.js';
+import { census, finishRotation, migrationSql, rotate } from '../../src/rotation/index.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import type { SqlRow } from '../../src/store/sql/executor.js';
+import { describeDuplicates } from '../rotation/duplicates.js';
 import { DATABASES } from './databases.js';
 import { DATABASE } from './mysql-subject.js';
 import { SCHEMA, type Server } from './postgres-subject.js';
@@ -39,6 +40,29 @@ const second = (from: string[]) =>
     },
   });
 
+for (const database of DATABASES) {
+  const isPostgres = database.kind === 'PostgreSQL';
+  let server: Server;
+  const numbered = (sql: string): string => {
+    let place = 0;
+    return sql.replaceAll('?', () => database.parameter(++place));
+  };
+  describeDuplicates({
+    name: database.name,
+    type: isPostgres ? 'varchar(48)' : 'VARCHAR(48) CHARACTER SET ascii',
+    // What is deferred is refused by COMMIT.
+    constraints: ['UNIQUE', ...(isPostgres ? ['UNIQUE DEFERRABLE INITIALLY DEFERRED'] : [])],
+    async prepare() {
+      server ??= await database.connect();
+      await database.clear(server.executor);
+      return `${isPostgres ? SCHEMA : DATABASE}.accounts`;
+    },
+    run: (sql, values = []) => server.executor.query(numbered(sql), values as never),
+    records: () => database.open(server.executor),
+  });
+  afterAll(() => server?.close());
+}
+
 const TRIES = 12;
 
 describe.each(DATABASES)('a unique index in $kind over $name', (database) => {
@@ -53,9 +77,7 @@ describe.each(DATABASES)('a unique index in $kind over $name', (database) => {
     server = await database.connect();
     await database.clear(server.executor);
     const key = database.kind === 'PostgreSQL' ? 'varchar(48)' : 'VARCHAR(48) CHARACTER SET ascii';
-    await run(
-      `CREATE TABLE ${name} (id BIGINT PRIMARY KEY, email TEXT NOT NULL, email_key ${key} UNIQUE, email_key_2 ${key})`,
-    );
+    await run(`CREATE TABLE ${name} (id BIGINT PRIMARY KEY, email TEXT NOT NULL, email_key ${key} UNIQUE)`);
     keyring = await createKeyring(memoryKeyring(), { rawKey: new Uint8Array(32).fill(3) });
   });
   afterAll(async () => server.close());
@@ -113,11 +135,17 @@ describe.each(DATABASES)('a unique index in $kind over $name', (database) => {
   }
 
   const records = () => database.open(server.executor);
+  const migrate = async (when: string): Promise<void> => {
+    const dialect = database.kind === 'PostgreSQL' ? 'postgres' : 'mysql';
+    for (const statement of migrationSql(both(from), { dialect }))
+      if (statement.when === when) await run(statement.sql);
+  };
 
   it('lets one of two in, at every step of the change', async () => {
     const [one, two, last] = [only(from), both(from), second(from)];
     let known = await contend('before', one, one, []);
     const next = await addKey(keyring, { kind: 'index' });
+    await migrate('before');
     known = await contend('some have the second column', one, two, known);
     known = await contend('all have it', two, two, known);
 
@@ -129,14 +157,14 @@ describe.each(DATABASES)('a unique index in $kind over $name', (database) => {
         known = await contend(`while it is filled, ${chunks}`, two, two, known.slice(-TRIES));
     const { tables } = await census(everything, { keyring, records: records() });
     expect(tables[0]?.indexes?.[1]?.missing).toBe(0);
-    await run(`ALTER TABLE ${name} ADD CONSTRAINT second_key UNIQUE (email_key_2)`);
+    await migrate('handover');
     known = await contend('it is unique', two, two, known);
 
     await activateKey(keyring, next);
     known = await contend('the key is active', two, two, known);
     known = await contend('some have the second column alone', two, last, known);
     known = await contend('all have it alone', last, last, known);
-    await run(`ALTER TABLE ${name} DROP COLUMN email_key`);
+    await migrate('last');
     known = await contend('the first one is gone', last, last, known);
 
     const finish = { keyring, records: records(), withoutHold: true } as const;

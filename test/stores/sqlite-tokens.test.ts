@@ -1,9 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { integer, table, text } from '../../src/index.js';
 import type { StoredRecord } from '../../src/rotation/index.js';
+import type { SqliteValue } from '../../src/store/sqlite/client.js';
 import { sqliteRecords } from '../../src/store/sqlite.js';
+import { describeDuplicates } from '../rotation/duplicates.js';
 import { connect } from './places.js';
-import { DRIVERS } from './sqlite-drivers.js';
+import { type Connection, DRIVERS } from './sqlite-drivers.js';
+
+for (const driver of DRIVERS) {
+  let db: Connection;
+  describeDuplicates({
+    name: `SQLite over ${driver.name}`,
+    type: 'TEXT',
+    constraints: ['UNIQUE'],
+    async prepare() {
+      db = connect(driver);
+      return 'accounts';
+    },
+    async run(sql, values = []) {
+      db.prepare(sql).run(...(values as SqliteValue[]));
+      return [];
+    },
+    records: () => sqliteRecords(db),
+  });
+}
 
 const { layout } = table('people', {
   record: integer('id'),

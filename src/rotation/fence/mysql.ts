@@ -1,9 +1,3 @@
-import {
-  KEY_TAG_BYTES,
-  KEY_TAG_CHARACTERS,
-  SHORTEST_CELL_BYTES,
-  SHORTEST_CELL_CHARACTERS,
-} from '../../key-tag.js';
 import { FENCE_MESSAGE, SIGNAL_SQLSTATE } from './refusal.js';
 import { type FenceWriter, type FencedCell, type FencedTable, quoted } from './sql.js';
 
@@ -57,16 +51,14 @@ function isChanged({ column }: FencedCell): string {
   return `NOT (CAST(NEW.${name} AS BINARY) <=> CAST(OLD.${name} AS BINARY))`;
 }
 
-function isRefused({ column, form, refuses, tags }: FencedCell): string {
+function isRefused({ column, form, refuses, shortest, tagLength, tags }: FencedCell): string {
   const value = `NEW.${quoted('`', column)}`;
-  const [characters, shortest] =
-    form === 'text' ? [KEY_TAG_CHARACTERS, SHORTEST_CELL_CHARACTERS] : [KEY_TAG_BYTES, SHORTEST_CELL_BYTES];
   const literals = tags.map((tag) => (form === 'text' ? `_binary'${tag}'` : `X'${tag}'`));
   // An empty list is no SQL here.
   const isListed =
     literals.length === 0
       ? 'FALSE'
-      : `CAST(LEFT(${value}, ${characters}) AS BINARY) IN (${literals.join(', ')})`;
+      : `CAST(LEFT(${value}, ${tagLength}) AS BINARY) IN (${literals.join(', ')})`;
   const test = refuses === 'these' ? isListed : `NOT (${isListed} AND LENGTH(${value}) >= ${shortest})`;
   return `${value} IS NOT NULL AND ${test}`;
 }

@@ -1,9 +1,3 @@
-import {
-  KEY_TAG_BYTES,
-  KEY_TAG_CHARACTERS,
-  SHORTEST_CELL_BYTES,
-  SHORTEST_CELL_CHARACTERS,
-} from '../../key-tag.js';
 import { FENCE_MESSAGE, FENCE_SQLSTATE } from './refusal.js';
 import { type FenceWriter, type FencedCell, type FencedTable, quoted } from './sql.js';
 
@@ -54,21 +48,13 @@ function isChanged({ column, form }: FencedCell): string {
     : `NEW.${name} IS DISTINCT FROM OLD.${name}`;
 }
 
-function isRefused({ column, form, refuses, tags }: FencedCell): string {
+function isRefused({ column, form, refuses, shortest, tagLength, tags }: FencedCell): string {
   const value = `NEW.${quoted('"', column)}`;
-  const [tag, bytes, shortest] =
+  const [tag, bytes] =
     form === 'text'
-      ? [
-          `left(${value}::text, ${KEY_TAG_CHARACTERS}) COLLATE "C"`,
-          `octet_length(${value}::text)`,
-          SHORTEST_CELL_CHARACTERS,
-        ]
+      ? [`left(${value}::text, ${tagLength}) COLLATE "C"`, `octet_length(${value}::text)`]
       : // In hexadecimal: how a literal of bytea is read depends on a setting.
-        [
-          `encode(substring(${value} FROM 1 FOR ${KEY_TAG_BYTES}), 'hex')`,
-          `octet_length(${value})`,
-          SHORTEST_CELL_BYTES,
-        ];
+        [`encode(substring(${value} FROM 1 FOR ${tagLength}), 'hex')`, `octet_length(${value})`];
   const isListed = `${tag} = ANY ('{${tags.join(',')}}'::text[])`;
   const test = refuses === 'these' ? isListed : `NOT (${isListed} AND ${bytes} >= ${shortest})`;
   return `${value} IS NOT NULL AND ${test}`;

@@ -4,7 +4,7 @@ import type { MaybePromise } from '../../maybe.js';
 
 /** What the database says of a refusal: constant, at most 128 characters (MySQL), no quotes. */
 export const FENCE_MESSAGE =
-  'cellseal-fence: what was to be written is no cell under a key of this fence. Read the keyring again.';
+  'cellseal-fence: what was to be written is no cell or token under a key of this fence. Read the keyring again.';
 /** In PostgreSQL. ISO 9075-2 §24.1 leaves classes that begin with I to Z to implementations. */
 export const FENCE_SQLSTATE = 'ZCS01';
 /** In MySQL and MariaDB: unhandled user-defined exception. */
@@ -15,7 +15,7 @@ const WRAPPERS = ['cause', 'original', 'parent', 'driverError', 'nativeError'] a
 const MAX_WRAPPED = 8;
 
 /**
- * Whether an error is a fence's refusal of a cell ({@link fenceSql}), as `pg`, `postgres`, `mysql2`, `mariadb`,
+ * Whether an error is a fence's refusal of a cell or token ({@link fenceSql}), as `pg`, `postgres`, `mysql2`, `mariadb`,
  * `node:sqlite` and `libsql` tell it, or an ORM that wraps what they throw (as `cause`, `original`, `parent`,
  * `driverError` or `nativeError`, up to eight deep).
  */

@@ -2,15 +2,19 @@ import { isWellFormed } from '../../bytes.js';
 import { DefinitionError } from '../../errors.js';
 import type { CellForm } from '../../ports/record-store.js';
 
-/** A column of cells, and what a fence thinks of their key tags. */
+/** A column of cells or tokens, and what a fence thinks of the tags that they begin with. */
 export interface FencedCell {
   /** The name in the database. */
   readonly column: string;
   readonly form: CellForm;
   /** What is refused: whatever has none of these tags, or, while plaintext is adopted, only what has one of them. */
   readonly refuses: 'others' | 'these';
-  /** Tags as they stand in the column: 32 characters, or 18 bytes in hexadecimal. */
+  /** Tags as they stand in the column, all of one length: text, or bytes in hexadecimal. */
   readonly tags: readonly string[];
+  /** Their characters, or bytes. */
+  readonly tagLength: number;
+  /** Characters, or bytes, of the shortest value that passes. */
+  readonly shortest: number;
 }
 
 /** A table of the database, whatever the number of definitions that have cells in it. */

@@ -1,9 +1,3 @@
-import {
-  KEY_TAG_BYTES,
-  KEY_TAG_CHARACTERS,
-  SHORTEST_CELL_BYTES,
-  SHORTEST_CELL_CHARACTERS,
-} from '../../key-tag.js';
 import { FENCE_MESSAGE } from './refusal.js';
 import { type FenceWriter, type FencedCell, type FencedTable, ownName, quoted } from './sql.js';
 
@@ -47,13 +41,11 @@ function isChanged({ column }: FencedCell): string {
   return `NEW.${name} COLLATE BINARY IS NOT OLD.${name} COLLATE BINARY`;
 }
 
-function isRefused({ column, form, refuses, tags }: FencedCell): string {
+function isRefused({ column, form, refuses, shortest, tagLength, tags }: FencedCell): string {
   const value = `NEW.${quoted('"', column)}`;
-  const [characters, shortest] =
-    form === 'text' ? [KEY_TAG_CHARACTERS, SHORTEST_CELL_CHARACTERS] : [KEY_TAG_BYTES, SHORTEST_CELL_BYTES];
   const literals = tags.map((tag) => (form === 'text' ? `'${tag}'` : `X'${tag}'`));
   // A blob is never equal to text, so a value of the other type is refused.
-  const isListed = `substr(${value}, 1, ${characters}) COLLATE BINARY IN (${literals.join(', ')})`;
+  const isListed = `substr(${value}, 1, ${tagLength}) COLLATE BINARY IN (${literals.join(', ')})`;
   // The length of text ends at a NUL, that of a blob does not.
   const isLong = `length(CAST(${value} AS BLOB)) >= ${shortest}`;
   const test = refuses === 'these' ? isListed : `NOT (${isListed} AND ${isLong})`;

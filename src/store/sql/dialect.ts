@@ -45,6 +45,8 @@ export interface Dialect {
   quote(identifier: string): string;
   /** The notation of the parameter at this place, from 1. */
   parameter(place: number): string;
+  /** Parameters of one statement. */
+  readonly maxParameters: number;
   /** The columns of a table; none where there is no such table. */
   declaredColumns(queries: SqlQueries, from: readonly string[]): Promise<readonly DeclaredColumn[]>;
   /** Why records in this table cannot be swept; `undefined` where they can. */
@@ -136,6 +138,8 @@ export interface Dialect {
   readonly seesUncommitted: string;
   /** How many records the database believes a table to have; `undefined` where it does not know. */
   believedRecords(queries: SqlQueries, from: readonly string[]): Promise<number | undefined>;
+  /** Whether a UNIQUE constraint was broken. */
+  isDuplicate(error: unknown): boolean;
   /** Whether what went wrong is somebody else's lock, or a deadlock that was solved at our cost. */
   isBusy(error: unknown): boolean;
 }

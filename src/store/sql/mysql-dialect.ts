@@ -53,6 +53,7 @@ const TEXT_CELL = '^cs1[rd][.][a-z2-7]{26}[.]';
 export const MYSQL: Dialect = {
   catalog: MYSQL_CATALOG,
   quote: quoted,
+  maxParameters: 65_535,
   parameter: () => '?',
 
   async declaredColumns(queries, from) {
@@ -211,6 +212,8 @@ export const MYSQL: Dialect = {
     const records = Number(row?.['records'] ?? 0);
     return records >= BELIEVABLE_RECORDS ? records : undefined;
   },
+  // ER_DUP_ENTRY, ER_DUP_ENTRY_WITH_KEY_NAME
+  isDuplicate: (error) => hasNumber(error, [1062, 1586]),
   isBusy: (error) => hasNumber(error, BUSY),
 };
 

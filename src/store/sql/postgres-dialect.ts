@@ -40,6 +40,7 @@ const TEXT_CELL = '^cs1[rd]\\.[a-z2-7]{26}\\.';
 export const POSTGRES: Dialect = {
   catalog: POSTGRES_CATALOG,
   quote: quoted,
+  maxParameters: 65_535,
   parameter: (place) => `$${place}`,
 
   async declaredColumns(queries, from) {
@@ -149,6 +150,8 @@ export const POSTGRES: Dialect = {
     const records = Number(row?.['records'] ?? -1);
     return records > 0 ? Math.round(records) : undefined; // -1 or 0: never analysed
   },
+  // UNIQUE_VIOLATION
+  isDuplicate: (error) => hasState(error, ['23505']),
   isBusy: (error) => hasState(error, BUSY),
 };
 

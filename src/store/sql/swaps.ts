@@ -1,5 +1,5 @@
 import { type Bytes, hex } from '../../bytes.js';
-import { StoreUnfitError } from '../../errors.js';
+import { DuplicateTokenError, StoreUnfitError } from '../../errors.js';
 import type { CellColumn, Chunk, ChunkOutcome, RecordSwap } from '../../ports/record-store.js';
 import type { DeclaredColumn, Placed } from './dialect.js';
 import type { SqlExecutor, SqlQueries } from './executor.js';
@@ -26,6 +26,8 @@ export async function commitChunk(
     });
   } catch (error) {
     if (error instanceof RollBack) return { committed: false };
+    // The database's own words may have the token in them.
+    if (placed.dialect.isDuplicate(error)) throw new DuplicateTokenError({ table: placed.layout.name });
     throw error;
   }
 }

@@ -76,6 +76,17 @@ function rollBack(client: SqliteClient): void {
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 
+/** Extended codes: of a UNIQUE index, or of one that makes a primary key. */
+const SQLITE_CONSTRAINT_UNIQUE = 2067;
+const SQLITE_CONSTRAINT_PRIMARYKEY = 1555;
+
+/** Whether a UNIQUE constraint was broken. */
+export function isDuplicate(error: unknown): boolean {
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+  if (errcode === SQLITE_CONSTRAINT_UNIQUE || errcode === SQLITE_CONSTRAINT_PRIMARYKEY) return true;
+  return /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)/.test(String(code));
+}
+
 /** Tells a lock that somebody else holds from every other error. */
 export function guarded<T>(work: () => T): T {
   try {

@@ -126,7 +126,9 @@ export function describeFence(database: FencedDatabase): void {
       await refused(insert({ ...old, photo: null }));
       expect(await stored()).toEqual([]);
       const error: unknown = await insert(old).catch((thrown: unknown) => thrown);
-      expect(saidBy(error)).toMatch(/^cellseal-fence: what was to be written is no cell under a key/);
+      expect(saidBy(error)).toMatch(
+        /^cellseal-fence: what was to be written is no cell or token under a key/,
+      );
       for (const fact of [old.id, old.name as string, (old.name as string).slice(5, 31)])
         expect(saidBy(error)).not.toContain(fact);
     });
@@ -324,6 +326,126 @@ export function describeFence(database: FencedDatabase): void {
         expect(error).toBeInstanceOf(Error);
         expect(isFenceRefusal(error)).toBe(false);
       }
+    });
+  });
+
+  describeTokens(database);
+}
+
+const members = table('members', {
+  record: text('id'),
+  encrypt: {
+    name: text({ index: { bits: 32, name: 'name_key' } }),
+    badge: text({ index: { bits: 128, unique: true, name: 'badge_key', next: 'badge_key_2' } }),
+  },
+});
+type Member = StoredOf<typeof members>;
+const COLUMNS = ['id', 'name', 'badge', 'name_key', 'badge_key', 'badge_key_2'] as const;
+
+function describeTokens({ dialect, run, apply, prepare, records, name }: FencedDatabase): void {
+  describe(`a fence for tokens in ${name}`, () => {
+    let keyring: Keyring;
+    /** Of a writer for whom the first index key was the active one. */
+    let old: Member;
+    let fresh: Member;
+    let second: string;
+
+    const memberOf = (id: string): Promise<Member> =>
+      encryptRecord(members, { id, name: `n${id}`, badge: `b${id}` }, keyring);
+    const raise = async (options = {}): Promise<void> =>
+      apply((await fenceSql(schema([members]), keyring, { dialect, ...options })).up);
+    const insert = (row: Member) =>
+      run(
+        `INSERT INTO members (${COLUMNS.join(', ')}) VALUES (?, ?, ?, ?, ?, ?)`,
+        COLUMNS.map((column) => row[column]),
+      );
+    const set = (column: string, value: unknown, id: string) =>
+      run(`UPDATE members SET ${column} = ? WHERE id = ?`, [value, id]);
+    const refused = async (work: Promise<unknown>): Promise<void> => {
+      const error: unknown = await work.catch((thrown: unknown) => thrown);
+      expect(isFenceRefusal(error), saidBy(error)).toBe(true);
+      expect(saidBy(error)).not.toMatch(/[0-9a-f]{8}/);
+    };
+
+    beforeEach(async () => {
+      await prepare();
+      const type = `VARCHAR(99) ${dialect === 'sqlite' ? 'COLLATE NOCASE' : ''}`;
+      await run(
+        `CREATE TABLE members (id VARCHAR(36) PRIMARY KEY, name TEXT, badge TEXT, name_key ${type}, badge_key ${type}, badge_key_2 ${type})`,
+      );
+      keyring = await createKeyring(memoryKeyring(), unlock);
+      second = await addKey(keyring, { kind: 'index' });
+      old = await memberOf('1');
+      await activateKey(keyring, second);
+      fresh = await memberOf('2');
+      expect(fresh.name_key?.slice(0, 8)).not.toBe(old.name_key?.slice(0, 8));
+    });
+
+    it('refuses what is under a replaced key, whatever its cells are under', async () => {
+      await raise();
+      await refused(insert(old));
+      await insert({ ...old, name_key: null });
+      await insert(fresh);
+      for (const id of ['1', '2']) await refused(set('name_key', old.name_key, id));
+      await set('name_key', null, '2');
+      await refused(set('name_key', old.name_key, '2'));
+      await set('name_key', fresh.name_key, '2');
+    });
+
+    it('holds each column of a unique index to the key that it follows', async () => {
+      await raise();
+      await insert(fresh);
+      await refused(set('badge_key', fresh.badge_key_2, '2'));
+      await refused(set('badge_key_2', fresh.badge_key, '2'));
+      await refused(insert({ ...old, name_key: null, badge_key: fresh.badge_key_2 }));
+    });
+
+    it('compares bytes, and refuses what is no token of this index', async () => {
+      await raise();
+      await insert(fresh);
+      const token = fresh.name_key as string;
+      const others = [
+        token.toUpperCase(),
+        token.slice(0, -2),
+        `${token.slice(0, 8)}:${token.slice(9)}`,
+        '',
+        'Jane',
+      ];
+      for (const other of others) await refused(set('name_key', other, '2'));
+    });
+
+    it('lets an old token be written back, beside changes of other columns', async () => {
+      await insert(old);
+      await raise();
+      const { badge } = await memberOf('1');
+      await run('UPDATE members SET name_key = name_key, badge = ? WHERE id = ?', [badge, '1']);
+      await refused(set('name_key', old.name_key?.toUpperCase(), '1'));
+    });
+
+    it('lets the next index key pass before it is active, and a rotation', async () => {
+      const third = await addKey(keyring, { kind: 'index' });
+      await raise({ alsoAllow: [third] });
+      await insert(fresh);
+      await activateKey(keyring, third);
+      await insert(await memberOf('3'));
+      await raise();
+      await refused(insert({ ...fresh, id: '4' }));
+      for await (const _ of rotate(schema([members]), { keyring, records: records() }));
+      const { tokens } = await census(schema([members]), { keyring, records: records() });
+      expect(tokens[third.slice(0, 8)]).toBe(2);
+    });
+
+    it('has a writer read the keyring again that knows only the replaced index key', async () => {
+      const store = memoryKeyring();
+      keyring = await createKeyring(store, unlock);
+      const next = await addKey(keyring, { kind: 'index' });
+      const stale = await openKeyring(store, unlock);
+      await activateKey(keyring, next);
+      await raise();
+      await withKeyRefresh(stale, async () => {
+        const row = await encryptRecord(members, { id: '5', name: 'n', badge: 'b' }, stale);
+        await insert(row);
+      });
     });
   });
 }
