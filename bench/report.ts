@@ -65,14 +65,26 @@ export function machineOf({ version, node, cpu, cores, date, isQuick }: Report):
   return `cellseal ${version}, Node ${node}, ${cores} × ${cpu}, ${date}${isQuick ? ', quick' : ''}`;
 }
 
-/** The rows as grids, in the order in which they came. */
-export function gridsOf(rows: readonly Row[]): Grid[] {
+/** Up to so many cases there is room for quartiles in a document. */
+const NARROW_CASES = 4;
+
+/** The rows as grids, in the order in which they came. `spread` says where quartiles are shown; default: everywhere. */
+export function gridsOf(
+  rows: readonly Row[],
+  { spread = 'always' }: { readonly spread?: 'always' | 'narrow' } = {},
+): Grid[] {
   return unique(rows.map(({ table }) => table)).map((title) => {
     const own = rows.filter(({ table }) => table === title);
     const cases = unique(own.map(({ of }) => of));
+    const isNarrow = spread === 'always' || cases.length <= NARROW_CASES;
     const lines = unique(own.map(({ name }) => name)).map((name) => [
       labelOf(name, own),
-      ...cases.map((of) => figure(own.find((row) => row.of === of && row.name === name))),
+      ...cases.map((of) =>
+        figure(
+          own.find((row) => row.of === of && row.name === name),
+          isNarrow,
+        ),
+      ),
     ]);
     return { title, columns: ['', ...cases], lines };
   });
@@ -91,10 +103,11 @@ export function print(grid: Grid): void {
 }
 
 /** A ratio with its quartiles, or a plain figure with its unit. */
-function figure(row: Row | undefined): string {
+function figure(row: Row | undefined, withSpread: boolean): string {
   if (!row) return '';
   const { ratio, unit, value } = row;
   if (!ratio) return `${rounded(value)} ${unit}`;
+  if (!withSpread) return rounded(ratio.median);
   return `${rounded(ratio.median)} (${rounded(ratio.low)}–${rounded(ratio.high)})`;
 }
 

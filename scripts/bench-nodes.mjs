@@ -1,0 +1,55 @@
+/**
+ * `npm run bench:nodes`: the benchmarks under several versions of Node, one after another, into bench/results; then
+ * docs/performance.md from them. The versions come from the npm packages node-PLATFORM-ARCH, which carry a binary each.
+ *
+ *     npm run bench:nodes -- [--nodes 20,22,24,26] [--quick]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from './up-to-date.mjs';
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '20,22,24,26' },
+    quick: { type: 'boolean', default: false },
+  },
+});
+const platform = `node-${process.platform}-${process.arch}`;
+
+mkdirSync(join(root, 'bench/results'), { recursive: true });
+for (const version of values.nodes.split(',')) {
+  const folder = `.ci/nodes/${version}`;
+  const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  run(
+    'npm',
+    'install',
+    '--prefix',
+    folder,
+    '--no-save',
+    '--no-package-lock',
+    ...quietly,
+    `${platform}@${version}`,
+  );
+  const node = join(root, folder, 'node_modules', platform, 'bin/node');
+  const results = (/** @type {string} */ name) => ['--json', `bench/results/${name}${version}.json`];
+  run(node, 'scripts/bench.mjs', 'bench/index.ts', ...results('node-'), ...(values.quick ? ['--quick'] : []));
+  const records = values.quick ? '5000' : '100000';
+  const rotation = ['bench/rotation/beside-floors.ts', '--records', records, ...results('rotation-node-')];
+  run(node, 'scripts/bench.mjs', ...rotation);
+}
+run('npm', 'run', '--silent', 'bench:docs');
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
+function run(command, ...args) {
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
