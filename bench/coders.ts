@@ -14,6 +14,7 @@ import {
 import { memoryKeyring } from 'cellseal/memory';
 import { nodeEngine, synchronous } from './engines.js';
 import { openWithNode, openWithSubtle, sealWithNode, sealWithSubtle } from './floors.js';
+import type { Contender } from './measure.js';
 import { NODE_ENGINE, NODE_FLOOR, NODE_SYNC, SUBTLE_FLOOR, WEBCRYPTO } from './names.js';
 import { loadPeers } from './peers/adapters.js';
 
@@ -89,18 +90,42 @@ export function itemsOf(bytes: number, count: number): Item[] {
   });
 }
 
-/** What the coder made of the items, after it was seen to read it. */
+/** What the coder made of each item, beside the item, after it was seen to read it. */
 export async function encryptAll(
   { name, encrypt, decrypt }: Coder,
   items: readonly Item[],
-): Promise<string[]> {
-  const all: string[] = [];
+): Promise<(readonly [stored: string, item: Item])[]> {
+  const all: (readonly [string, Item])[] = [];
   for (const item of items) {
     const stored = await encrypt(item);
     if ((await decrypt(stored, item)) !== item.value) throw new Error(`${name} does not read what it wrote`);
-    all.push(stored);
+    all.push([stored, item]);
   }
   return all;
+}
+
+/** As a contender of what `call` does with it. */
+export function contender({ name, floor }: Coder, call: () => unknown): Contender {
+  return floor === undefined ? { name, call } : { name, floor, call };
+}
+
+/** Both floors, and cellseal with each engine beside its own. */
+export function besideFloors(calls: {
+  readonly node: () => unknown;
+  readonly subtle: () => unknown;
+  readonly cellseal: (keyring: Keyring) => unknown;
+  readonly synchronously?: ((functions: NonNullable<typeof synchronous>) => unknown) | undefined;
+}): Contender[] {
+  const { synchronously } = calls;
+  const functions = synchronous;
+  const own = functions && synchronously && (() => synchronously(functions));
+  return [
+    { name: NODE_FLOOR, call: calls.node },
+    { name: SUBTLE_FLOOR, call: calls.subtle },
+    ...(own ? [{ name: NODE_SYNC, floor: NODE_FLOOR, call: own }] : []),
+    { name: NODE_ENGINE, floor: NODE_FLOOR, call: () => calls.cellseal(nodeKeyring) },
+    { name: WEBCRYPTO, floor: SUBTLE_FLOOR, call: () => calls.cellseal(webCryptoKeyring) },
+  ];
 }
 
 /** One after another, and again from the first. */

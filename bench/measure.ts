@@ -24,7 +24,7 @@ export interface Effort {
 }
 
 export const FULL: Effort = { rounds: 15, roundMs: 25, warmUpMs: 150 };
-export const QUICK: Effort = { rounds: 10, roundMs: 4, warmUpMs: 15 };
+export const QUICK: Effort = { rounds: 10, roundMs: 8, warmUpMs: 40 };
 
 /** What the rows are called, and how many operations one call is. */
 export interface Measured {
@@ -79,7 +79,7 @@ export function quantile(values: readonly number[], q: number): number {
 }
 
 /** Each begins once in so many rounds, and neighbours change. */
-function inTurn<T>(all: readonly T[], round: number): T[] {
+export function inTurn<T>(all: readonly T[], round: number): T[] {
   const first = round % all.length;
   const turned = [...all.slice(first), ...all.slice(0, first)];
   return round % 2 === 0 ? turned : turned.reverse();

@@ -2,7 +2,7 @@
  * `npm run bench:nodes`: the benchmarks under several versions of Node, one after another, into bench/results; then
  * docs/performance.md from them. The versions come from the npm packages node-PLATFORM-ARCH, which carry a binary each.
  *
- *     npm run bench:nodes -- [--nodes 20,22,24,26] [--quick]
+ *     npm run bench:nodes -- [--nodes 20,22,24,26] [--quick] [--records 100000]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     nodes: { type: 'string', default: '20,22,24,26' },
     quick: { type: 'boolean', default: false },
+    records: { type: 'string', default: '100000' },
   },
 });
 const platform = `node-${process.platform}-${process.arch}`;
@@ -35,8 +36,13 @@ for (const version of values.nodes.split(',')) {
   const node = join(root, folder, 'node_modules', platform, 'bin/node');
   const results = (/** @type {string} */ name) => ['--json', `bench/results/${name}${version}.json`];
   run(node, 'scripts/bench.mjs', 'bench/index.ts', ...results('node-'), ...(values.quick ? ['--quick'] : []));
-  const records = values.quick ? '5000' : '100000';
-  const rotation = ['bench/rotation/beside-floors.ts', '--records', records, ...results('rotation-node-')];
+
+  const rotation = [
+    'bench/rotation/beside-floors.ts',
+    '--records',
+    values.records,
+    ...results('rotation-node-'),
+  ];
   run(node, 'scripts/bench.mjs', ...rotation);
 }
 run('npm', 'run', '--silent', 'bench:docs');

@@ -14,6 +14,7 @@ import { nodeEngine } from '../engines.js';
 import { atOnce, renewWithNode, renewWithSubtle, sealWithNode } from '../floors.js';
 import { ratioOf } from '../measure.js';
 import { BOTH_FLOORS, CRYPTOGRAPHY_FLOOR, ROTATING, ROTATION, SWAPS_FLOOR } from '../names.js';
+import { fulfilled } from '../outcomes.js';
 import { type Row, gridsOf, machineOf, print, reportOf, writeReport } from '../report.js';
 import { PLACES, type ThreeCellPlace, type ThreeCells, everything, people } from './three-cells.js';
 
@@ -117,13 +118,7 @@ async function fill(place: ThreeCellPlace, keyring: Keyring): Promise<void> {
       phone: textOf(from + i, 'phone'),
       notes: textOf(from + i, 'notes'),
     }));
-    const outcomes = await encryptRecords(people, plain, keyring);
-    await place.insert(
-      outcomes.map((outcome) => {
-        if (outcome.status === 'rejected') throw outcome.reason;
-        return outcome.value as ThreeCells;
-      }),
-    );
+    await place.insert(fulfilled(await encryptRecords(people, plain, keyring)) as ThreeCells[]);
   }
 }
 

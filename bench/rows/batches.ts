@@ -1,8 +1,9 @@
 /** Many values: with so many under way at once, and in batches. */
 import { decryptRecords, encryptRecords } from 'cellseal';
 import {
-  type Coder,
+  besideFloors,
   cellseal,
+  contender,
   encryptAll,
   floors,
   itemsOf,
@@ -10,7 +11,6 @@ import {
   nodeKeyring,
   people,
   subtleKey,
-  webCryptoKeyring,
 } from '../coders.js';
 import { atOnce, openWithNode, openWithSubtle, sealWithNode, sealWithSubtle } from '../floors.js';
 import { type Contender, type Effort, measure } from '../measure.js';
@@ -19,35 +19,30 @@ import {
   DECRYPTING_BATCHES,
   ENCRYPTING_AT_ONCE,
   ENCRYPTING_BATCHES,
-  NODE_ENGINE,
-  NODE_FLOOR,
   SUBTLE_FLOOR,
   WEBCRYPTO,
 } from '../names.js';
+import { fulfilled } from '../outcomes.js';
 import type { Row } from '../report.js';
 
-/** Of a batch, with WebCrypto. */
-const CONCURRENCY = 64;
+/** Records of a batch that are under way at once, with WebCrypto. */
+const concurrency = 64;
 const BYTES = 64;
 
 export async function atOnceRows(effort: Effort, counts: readonly number[]): Promise<Row[]> {
-  const ours = [floors, cellseal].flat().filter(({ name }) => name === SUBTLE_FLOOR || name === WEBCRYPTO);
+  const coders = [...floors, ...cellseal].filter(({ name }) => name === SUBTLE_FLOOR || name === WEBCRYPTO);
   const rows: Row[] = [];
   for (const count of counts) {
     const items = itemsOf(BYTES, count);
-    const measured = { of: String(count), operations: count };
-    const encrypting = ours.map((coder) => ({
-      ...named(coder),
-      call: () => Promise.all(items.map((item) => coder.encrypt(item))),
-    }));
+    const measured = { of: count.toLocaleString('en'), operations: count };
+    const encrypting = coders.map((coder) =>
+      contender(coder, () => Promise.all(items.map((item) => coder.encrypt(item)))),
+    );
     const decrypting: Contender[] = [];
-    for (const coder of ours) {
-      const pairs = (await encryptAll(coder, items)).map((stored, i) => ({
-        stored,
-        item: items[i] as never,
-      }));
-      const call = () => Promise.all(pairs.map(({ stored, item }) => coder.decrypt(stored, item)));
-      decrypting.push({ ...named(coder), call });
+    for (const coder of coders) {
+      const pairs = await encryptAll(coder, items);
+      const call = () => Promise.all(pairs.map((pair) => coder.decrypt(...pair)));
+      decrypting.push(contender(coder, call));
     }
     rows.push(...(await measure(effort, { table: ENCRYPTING_AT_ONCE, ...measured }, encrypting)));
     rows.push(...(await measure(effort, { table: DECRYPTING_AT_ONCE, ...measured }, decrypting)));
@@ -60,63 +55,24 @@ export async function batchRows(effort: Effort, counts: readonly number[]): Prom
   for (const count of counts) {
     const items = itemsOf(BYTES, count);
     const records = items.map(({ id, value }) => ({ id, email: value }));
-    const measured = { of: count.toLocaleString('en'), operations: count };
-    const concurrency = CONCURRENCY;
-
-    rows.push(
-      ...(await measure(effort, { table: ENCRYPTING_BATCHES, ...measured }, [
-        {
-          name: NODE_FLOOR,
-          call: () => items.map(({ value, place }) => sealWithNode(nodeKey, value, place)),
-        },
-        {
-          name: SUBTLE_FLOOR,
-          call: () =>
-            atOnce(concurrency, items, ({ value, place }) => sealWithSubtle(subtleKey, value, place)),
-        },
-        {
-          name: NODE_ENGINE,
-          floor: NODE_FLOOR,
-          call: () => encryptRecords(people, records, nodeKeyring, { concurrency }),
-        },
-        {
-          name: WEBCRYPTO,
-          floor: SUBTLE_FLOOR,
-          call: () => encryptRecords(people, records, webCryptoKeyring, { concurrency }),
-        },
-      ])),
-    );
+    const encrypting = besideFloors({
+      node: () => items.map(({ value, place }) => sealWithNode(nodeKey, value, place)),
+      subtle: () => atOnce(concurrency, items, ({ value, place }) => sealWithSubtle(subtleKey, value, place)),
+      cellseal: (keyring) => encryptRecords(people, records, keyring, { concurrency }),
+    });
 
     const sealed = items.map(({ value, place }) => ({ cell: sealWithNode(nodeKey, value, place), place }));
-    const rowsStored = await encryptRecords(people, records, nodeKeyring);
-    const stored = rowsStored.map((outcome) => {
-      if (outcome.status === 'rejected') throw outcome.reason;
-      return outcome.value;
+    const stored = fulfilled(await encryptRecords(people, records, nodeKeyring));
+    fulfilled(await decryptRecords(people, stored, nodeKeyring));
+    const decrypting = besideFloors({
+      node: () => sealed.map(({ cell, place }) => openWithNode(nodeKey, cell, place)),
+      subtle: () => atOnce(concurrency, sealed, ({ cell, place }) => openWithSubtle(subtleKey, cell, place)),
+      cellseal: (keyring) => decryptRecords(people, stored, keyring, { concurrency }),
     });
-    rows.push(
-      ...(await measure(effort, { table: DECRYPTING_BATCHES, ...measured }, [
-        { name: NODE_FLOOR, call: () => sealed.map(({ cell, place }) => openWithNode(nodeKey, cell, place)) },
-        {
-          name: SUBTLE_FLOOR,
-          call: () =>
-            atOnce(concurrency, sealed, ({ cell, place }) => openWithSubtle(subtleKey, cell, place)),
-        },
-        {
-          name: NODE_ENGINE,
-          floor: NODE_FLOOR,
-          call: () => decryptRecords(people, stored, nodeKeyring, { concurrency }),
-        },
-        {
-          name: WEBCRYPTO,
-          floor: SUBTLE_FLOOR,
-          call: () => decryptRecords(people, stored, webCryptoKeyring, { concurrency }),
-        },
-      ])),
-    );
+
+    const measured = { of: count.toLocaleString('en'), operations: count };
+    rows.push(...(await measure(effort, { table: ENCRYPTING_BATCHES, ...measured }, encrypting)));
+    rows.push(...(await measure(effort, { table: DECRYPTING_BATCHES, ...measured }, decrypting)));
   }
   return rows;
-}
-
-function named({ name, floor }: Coder): { name: string; floor?: string } {
-  return floor === undefined ? { name } : { name, floor };
 }

@@ -12,6 +12,7 @@ import {
 } from '../floors.js';
 import { type Effort, measure } from '../measure.js';
 import { COLD, NODE_ENGINE, NODE_FLOOR, SUBTLE_FLOOR, WEBCRYPTO } from '../names.js';
+import { fulfilled } from '../outcomes.js';
 import type { Row } from '../report.js';
 
 const CONCURRENCY = 64;
@@ -28,6 +29,7 @@ export async function coldRows(effort: Effort, count: number): Promise<Row[]> {
   for (const { id, value } of items)
     stored.push(await encryptRecord(people, { id, email: value }, await openWithNodeEngine()));
 
+  fulfilled(await decryptRecords(people, stored as never[], await openWithNodeEngine()));
   let fresh: Keyring;
   const decrypting = (name: string, floor: string, open: () => Promise<Keyring>) => ({
     name,

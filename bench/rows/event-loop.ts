@@ -1,10 +1,10 @@
 /** How long the event loop of a process does not turn while many values are encrypted. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { encryptRecords } from 'cellseal';
-import { itemsOf, nodeKey, nodeKeyring, people, subtleKey, webCryptoKeyring } from '../coders.js';
+import { besideFloors, itemsOf, nodeKey, people, subtleKey } from '../coders.js';
 import { atOnce, sealWithNode, sealWithSubtle } from '../floors.js';
-import { quantile, ratioOf } from '../measure.js';
-import { DELAY, NODE_ENGINE, NODE_FLOOR, SUBTLE_FLOOR, WEBCRYPTO } from '../names.js';
+import { inTurn, quantile, ratioOf } from '../measure.js';
+import { DELAY } from '../names.js';
 import type { Row } from '../report.js';
 
 const CONCURRENCY = 64;
@@ -19,26 +19,14 @@ export async function eventLoopRows(counts: readonly number[]): Promise<Row[]> {
 async function delaysOf(count: number): Promise<Row[]> {
   const items = itemsOf(64, count);
   const records = items.map(({ id, value }) => ({ id, email: value }));
-  const contenders: readonly { name: string; floor?: string; call: () => unknown }[] = [
-    { name: NODE_FLOOR, call: () => items.map(({ value, place }) => sealWithNode(nodeKey, value, place)) },
-    {
-      name: SUBTLE_FLOOR,
-      call: () => atOnce(CONCURRENCY, items, ({ value, place }) => sealWithSubtle(subtleKey, value, place)),
-    },
-    {
-      name: NODE_ENGINE,
-      floor: NODE_FLOOR,
-      call: () => encryptRecords(people, records, nodeKeyring, { concurrency: CONCURRENCY }),
-    },
-    {
-      name: WEBCRYPTO,
-      floor: SUBTLE_FLOOR,
-      call: () => encryptRecords(people, records, webCryptoKeyring, { concurrency: CONCURRENCY }),
-    },
-  ];
+  const contenders = besideFloors({
+    node: () => items.map(({ value, place }) => sealWithNode(nodeKey, value, place)),
+    subtle: () => atOnce(CONCURRENCY, items, ({ value, place }) => sealWithSubtle(subtleKey, value, place)),
+    cellseal: (keyring) => encryptRecords(people, records, keyring, { concurrency: CONCURRENCY }),
+  });
   const delays = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < ROUNDS; round++)
-    for (const { name, call } of contenders) delays.get(name)?.push(await longestDelay(call));
+    for (const { name, call } of inTurn(contenders, round)) delays.get(name)?.push(await longestDelay(call));
 
   return contenders.map(({ name, floor }) => {
     const own = delays.get(name) as number[];

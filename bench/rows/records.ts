@@ -9,7 +9,15 @@ import {
   text,
   uuid,
 } from 'cellseal';
-import { cycle, itemsOf, nodeKey, nodeKeyring, subtleKey, webCryptoKeyring } from '../coders.js';
+import {
+  besideFloors,
+  cycle,
+  itemsOf,
+  nodeKey,
+  nodeKeyring,
+  subtleKey,
+  webCryptoKeyring,
+} from '../coders.js';
 import { synchronous } from '../engines.js';
 import {
   eachWithNode,
@@ -19,111 +27,87 @@ import {
   sealWithNode,
   sealWithSubtle,
 } from '../floors.js';
-import { type Contender, type Effort, measure } from '../measure.js';
-import {
-  BESIDE_ONE_CELL,
-  DECRYPTING_RECORDS,
-  ENCRYPTING_RECORDS,
-  NODE_ENGINE,
-  NODE_FLOOR,
-  NODE_SYNC,
-  ONE_CELL,
-  ONE_RECORD,
-  SUBTLE_FLOOR,
-  WEBCRYPTO,
-} from '../names.js';
+import { type Effort, measure } from '../measure.js';
+import { BESIDE_ONE_CELL, DECRYPTING_RECORDS, ENCRYPTING_RECORDS, ONE_CELL, ONE_RECORD } from '../names.js';
 import type { Row } from '../report.js';
 
 const BYTES = 64;
 const VARIETY = 64;
 
+/** A record of text alone: its attributes are called a0, a1 and so on. */
 type Flat = Record<string, string>;
 
 export async function recordRows(effort: Effort, counts: readonly number[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (const count of counts) {
-    const { definition, names, records } = subject(count);
-    const nextRecord = cycle(records);
+    const { definition, names, records, stored } = await subject(count);
+    const [record, row] = [cycle(records), cycle(stored)];
+    const sealed = cycle(records.map((one) => eachWithNode(sealWithNode, nodeKey, names, one)));
+    const encrypting = besideFloors({
+      node: () => eachWithNode(sealWithNode, nodeKey, names, record()),
+      subtle: () => eachWithSubtle(sealWithSubtle, subtleKey, names, record()),
+      cellseal: (keyring) => encryptRecord(definition, record() as never, keyring),
+      synchronously: (functions) => functions.encryptRecordSync(definition, record(), nodeKeyring),
+    });
+    const decrypting = besideFloors({
+      node: () => eachWithNode(openWithNode, nodeKey, names, sealed()),
+      subtle: () => eachWithSubtle(openWithSubtle, subtleKey, names, sealed()),
+      cellseal: (keyring) => decryptRecord(definition, row() as never, keyring),
+      synchronously: (functions) => functions.decryptRecordSync(definition, row(), nodeKeyring),
+    });
     const of = count === 1 ? '1 attribute' : `${count} attributes`;
-    rows.push(
-      ...(await measure(effort, { table: ENCRYPTING_RECORDS, of }, [
-        { name: NODE_FLOOR, call: () => eachWithNode(sealWithNode, nodeKey, names, nextRecord()) },
-        { name: SUBTLE_FLOOR, call: () => eachWithSubtle(sealWithSubtle, subtleKey, names, nextRecord()) },
-        ...sync(({ encryptRecordSync }) => encryptRecordSync(definition, nextRecord(), nodeKeyring)),
-        {
-          name: NODE_ENGINE,
-          floor: NODE_FLOOR,
-          call: () => encryptRecord(definition, nextRecord() as never, nodeKeyring),
-        },
-        {
-          name: WEBCRYPTO,
-          floor: SUBTLE_FLOOR,
-          call: () => encryptRecord(definition, nextRecord() as never, webCryptoKeyring),
-        },
-      ])),
-    );
-
-    const nextSealed = cycle(records.map((record) => eachWithNode(sealWithNode, nodeKey, names, record)));
-    const stored = records.map((record) => encryptRecord(definition, record as never, nodeKeyring));
-    const nextRow = cycle((await Promise.all(stored)) as unknown as Flat[]);
-    rows.push(
-      ...(await measure(effort, { table: DECRYPTING_RECORDS, of }, [
-        { name: NODE_FLOOR, call: () => eachWithNode(openWithNode, nodeKey, names, nextSealed()) },
-        { name: SUBTLE_FLOOR, call: () => eachWithSubtle(openWithSubtle, subtleKey, names, nextSealed()) },
-        ...sync(({ decryptRecordSync }) => decryptRecordSync(definition, nextRow(), nodeKeyring)),
-        {
-          name: NODE_ENGINE,
-          floor: NODE_FLOOR,
-          call: () => decryptRecord(definition, nextRow() as never, nodeKeyring),
-        },
-        {
-          name: WEBCRYPTO,
-          floor: SUBTLE_FLOOR,
-          call: () => decryptRecord(definition, nextRow() as never, webCryptoKeyring),
-        },
-      ])),
-    );
+    rows.push(...(await measure(effort, { table: ENCRYPTING_RECORDS, of }, encrypting)));
+    rows.push(...(await measure(effort, { table: DECRYPTING_RECORDS, of }, decrypting)));
   }
   return rows;
 }
 
 export async function besideOneCellRows(effort: Effort): Promise<Row[]> {
-  const { definition, records } = subject(5);
+  const { definition, records, stored } = await subject(5);
+  const [record, row] = [cycle(records), cycle(stored)];
+  const rows: Row[] = [];
+  const besideOne = async (of: string, cell: (flat: Flat) => unknown, all: (flat: Flat) => unknown) => {
+    const next = of.startsWith('encrypting') ? record : row;
+    const contenders = [
+      { name: ONE_CELL, call: () => cell(next()) },
+      { name: ONE_RECORD, floor: ONE_CELL, call: () => all(next()) },
+    ];
+    rows.push(...(await measure(effort, { table: BESIDE_ONE_CELL, of }, contenders)));
+  };
+
+  if (synchronous) {
+    const { encryptCellSync, decryptCellSync, encryptRecordSync, decryptRecordSync } = synchronous;
+    await besideOne(
+      'encrypting, synchronous',
+      ({ id, a0 = '' }) => encryptCellSync(definition, 'a0', a0, { id }, nodeKeyring),
+      (flat) => encryptRecordSync(definition, flat, nodeKeyring),
+    );
+    await besideOne(
+      'decrypting, synchronous',
+      ({ id, a0 = '' }) => decryptCellSync(definition, 'a0', a0, { id }, nodeKeyring),
+      (flat) => decryptRecordSync(definition, flat, nodeKeyring),
+    );
+  }
   const engines: readonly (readonly [string, Keyring])[] = [
     ['Node engine', nodeKeyring],
     ['WebCrypto', webCryptoKeyring],
   ];
-  const rows: Row[] = [];
   for (const [engine, keyring] of engines) {
-    const record = cycle(records);
-    const sealed = records.map((one) => encryptRecord(definition, one as never, keyring));
-    const stored = cycle((await Promise.all(sealed)) as unknown as Flat[]);
-    const cell = () => {
-      const { id, a0 } = stored();
-      return decryptCell(definition, 'a0', a0 as string, { id } as never, keyring);
-    };
-    const value = () => {
-      const { id, a0 } = record();
-      return encryptCell(definition, 'a0', a0 as never, { id } as never, keyring);
-    };
-    const besideOne = (of: string, one: () => unknown, all: () => unknown) =>
-      measure(effort, { table: BESIDE_ONE_CELL, of }, [
-        { name: ONE_CELL, call: one },
-        { name: ONE_RECORD, floor: ONE_CELL, call: all },
-      ]);
-    rows.push(
-      ...(await besideOne(`encrypting, ${engine}`, value, () =>
-        encryptRecord(definition, record() as never, keyring),
-      )),
-      ...(await besideOne(`decrypting, ${engine}`, cell, () =>
-        decryptRecord(definition, stored() as never, keyring),
-      )),
+    await besideOne(
+      `encrypting, ${engine}`,
+      ({ id, a0 }) => encryptCell(definition, 'a0', a0 as never, { id } as never, keyring),
+      (flat) => encryptRecord(definition, flat as never, keyring),
+    );
+    await besideOne(
+      `decrypting, ${engine}`,
+      ({ id, a0 = '' }) => decryptCell(definition, 'a0', a0, { id } as never, keyring),
+      (flat) => decryptRecord(definition, flat as never, keyring),
     );
   }
   return rows;
 }
 
-function subject(count: number) {
+async function subject(count: number) {
   const names = Array.from({ length: count }, (_, i) => `a${i}`);
   const definition = table('people', {
     record: uuid('id'),
@@ -133,10 +117,8 @@ function subject(count: number) {
     id,
     ...Object.fromEntries(names.map((name) => [name, value])),
   }));
-  return { definition, names, records };
-}
-
-function sync(call: (functions: NonNullable<typeof synchronous>) => unknown): Contender[] {
-  const functions = synchronous;
-  return functions ? [{ name: NODE_SYNC, floor: NODE_FLOOR, call: () => call(functions) }] : [];
+  const stored: Flat[] = await Promise.all(
+    records.map((record) => encryptRecord(definition, record as never, nodeKeyring)),
+  );
+  return { definition, names, records, stored };
 }
