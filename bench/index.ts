@@ -2,7 +2,7 @@
  * What cellseal costs beside the shortest code that does the same (`floors.ts`), and beside other packages, as ratios
  * measured in one run. `npm run bench` builds and installs what is missing, then starts this.
  *
- *     npm run bench -- [--quick] [--json FILE]
+ *     npm run bench -- [--quick] [--json FILE] [--clock wall|processor]
  */
 import { parseArgs } from 'node:util';
 import { FULL, QUICK } from './measure.js';
@@ -17,10 +17,15 @@ import { storedRows, valueRows } from './rows/values.js';
 import { verdictsOf } from './targets.js';
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    clock: { type: 'string', default: 'wall' },
+  },
 });
 const isQuick = values.quick;
-const effort = isQuick ? QUICK : FULL;
+const clock = values.clock === 'processor' ? 'processor' : 'wall';
+const effort = { ...(isQuick ? QUICK : FULL), clock } as const;
 const SIZES = [0, 16, 64, 256, 4_096, 65_536, 1_048_576];
 
 const began = performance.now();
@@ -38,7 +43,7 @@ const steps: readonly (() => Promise<Row[]> | Row[])[] = [
   () => importRows(),
 ];
 
-console.log(machineOf(reportOf([], isQuick)));
+console.log(machineOf(reportOf([], { clock, isQuick })));
 console.log(
   'Floors: medians of their time. All else: the ratio to a floor, median (quartiles) of the rounds.',
 );
@@ -51,4 +56,4 @@ console.log('\nTargets');
 for (const { target, figure, isMet } of verdictsOf(rows))
   if (figure !== undefined) console.log(`${isMet ? 'met     ' : 'not met '} ${target}: ${figure}`);
 console.log(`\n${((performance.now() - began) / 1_000).toFixed(0)} s`);
-if (values.json) writeReport(values.json, reportOf(rows, isQuick));
+if (values.json) writeReport(values.json, reportOf(rows, { clock, isQuick }));

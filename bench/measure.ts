@@ -16,15 +16,25 @@ export interface Contender {
   readonly before?: () => unknown;
 }
 
-/** How long to measure. */
+/** Milliseconds: of the wall, or those that the threads of this process have worked, on a machine that is busy otherwise. */
+export const CLOCKS = {
+  wall: () => performance.now(),
+  processor: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  },
+} as const;
+
+/** How long to measure, and by which clock. */
 export interface Effort {
+  readonly clock: keyof typeof CLOCKS;
   readonly rounds: number;
   readonly roundMs: number;
   readonly warmUpMs: number;
 }
 
-export const FULL: Effort = { rounds: 15, roundMs: 25, warmUpMs: 150 };
-export const QUICK: Effort = { rounds: 10, roundMs: 8, warmUpMs: 40 };
+export const FULL: Effort = { clock: 'wall', rounds: 15, roundMs: 25, warmUpMs: 150 };
+export const QUICK: Effort = { clock: 'wall', rounds: 10, roundMs: 8, warmUpMs: 40 };
 
 /** What the rows are called, and how many operations one call is. */
 export interface Measured {
@@ -46,7 +56,7 @@ export async function measure(
   for (let round = 0; round < effort.rounds; round++) {
     for (const contender of inTurn(contenders, round)) {
       const count = calls.get(contender) as number;
-      const ms = await timed(contender, count);
+      const ms = await timed(contender, count, CLOCKS[effort.clock]);
       times.get(contender.name)?.push((ms * 1_000) / (count * operations));
     }
   }
@@ -86,24 +96,24 @@ export function inTurn<T>(all: readonly T[], round: number): T[] {
 }
 
 /** Gives how many calls fill a round. */
-async function warmUp(contender: Contender, { roundMs, warmUpMs }: Effort): Promise<number> {
+async function warmUp(contender: Contender, { clock, roundMs, warmUpMs }: Effort): Promise<number> {
   if (contender.before) {
-    await timed(contender, 1);
+    await timed(contender, 1, CLOCKS[clock]);
     return 1;
   }
   let calls = 1;
   let spentMs = 0;
   for (;;) {
-    const ms = await timed(contender, calls);
+    const ms = await timed(contender, calls, CLOCKS[clock]);
     spentMs += ms;
     if (spentMs >= warmUpMs) return Math.max(1, Math.ceil((roundMs * calls) / ms));
     calls *= 2;
   }
 }
 
-async function timed({ before, call }: Contender, calls: number): Promise<number> {
+async function timed({ before, call }: Contender, calls: number, now: () => number): Promise<number> {
   if (before) await before();
-  const began = performance.now();
+  const began = now();
   const first = call();
   if (isPromise(first)) {
     await first;
@@ -111,7 +121,7 @@ async function timed({ before, call }: Contender, calls: number): Promise<number
   } else {
     for (let i = 1; i < calls; i++) call();
   }
-  return performance.now() - began;
+  return now() - began;
 }
 
 function isPromise(value: unknown): boolean {

@@ -1,6 +1,7 @@
 /** What a run found: rows, printed as tables and kept as JSON. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import type { Effort } from './measure.js';
 
 /** A contender's time over its floor's, in the same run. */
 export interface Ratio {
@@ -33,6 +34,8 @@ export interface Report {
   readonly cpu: string;
   readonly cores: number;
   readonly isQuick: boolean;
+  /** Of all but imports and the event loop. */
+  readonly clock: Effort['clock'];
   readonly rows: readonly Row[];
 }
 
@@ -43,7 +46,10 @@ export interface Grid {
   readonly lines: readonly (readonly string[])[];
 }
 
-export function reportOf(rows: readonly Row[], isQuick: boolean): Report {
+export function reportOf(
+  rows: readonly Row[],
+  { clock, isQuick }: Pick<Report, 'clock' | 'isQuick'>,
+): Report {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   return {
     version: manifest.version,
@@ -53,6 +59,7 @@ export function reportOf(rows: readonly Row[], isQuick: boolean): Report {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     isQuick,
+    clock,
     rows,
   };
 }
@@ -61,8 +68,8 @@ export function writeReport(path: string, report: Report): void {
   writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
 }
 
-export function machineOf({ version, node, cpu, cores, date, isQuick }: Report): string {
-  return `cellseal ${version}, Node ${node}, ${cores} × ${cpu}, ${date}${isQuick ? ', quick' : ''}`;
+export function machineOf({ version, node, cpu, cores, date, isQuick, clock }: Report): string {
+  return `cellseal ${version}, Node ${node}, ${cores} × ${cpu}, ${date}${isQuick ? ', quick' : ''}${clock === 'processor' ? ', processor time' : ''}`;
 }
 
 /** Up to so many cases there is room for quartiles in a document. */

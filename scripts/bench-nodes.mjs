@@ -2,7 +2,7 @@
  * `npm run bench:nodes`: the benchmarks under several versions of Node, one after another, into bench/results; then
  * docs/performance.md from them. The versions come from the npm packages node-PLATFORM-ARCH, which carry a binary each.
  *
- *     npm run bench:nodes -- [--nodes 20,22,24,26] [--quick] [--records 100000]
+ *     npm run bench:nodes -- [--nodes 20,22,24,26] [--quick] [--records 100000] [--clock wall|processor]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '20,22,24,26' },
     quick: { type: 'boolean', default: false },
     records: { type: 'string', default: '100000' },
+    clock: { type: 'string', default: 'wall' },
   },
 });
 const platform = `node-${process.platform}-${process.arch}`;
@@ -34,14 +35,17 @@ for (const version of values.nodes.split(',')) {
     `${platform}@${version}`,
   );
   const node = join(root, folder, 'node_modules', platform, 'bin/node');
-  const results = (/** @type {string} */ name) => ['--json', `bench/results/${name}${version}.json`];
-  run(node, 'scripts/bench.mjs', 'bench/index.ts', ...results('node-'), ...(values.quick ? ['--quick'] : []));
+  const options = (/** @type {string} */ name) => [
+    ...['--json', `bench/results/${name}${version}.json`],
+    ...['--clock', values.clock],
+  ];
+  run(node, 'scripts/bench.mjs', 'bench/index.ts', ...options('node-'), ...(values.quick ? ['--quick'] : []));
 
   const rotation = [
     'bench/rotation/beside-floors.ts',
     '--records',
     values.records,
-    ...results('rotation-node-'),
+    ...options('rotation-node-'),
   ];
   run(node, 'scripts/bench.mjs', ...rotation);
 }

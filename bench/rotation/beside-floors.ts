@@ -4,6 +4,7 @@
  * machine. The ratio is that of the whole times; its quartiles are over the chunks.
  *
  *     npm run bench:rotation -- [--store sqlite,postgres] [--engine node,webcrypto] [--records 100000] [--json FILE]
+ *                               [--clock wall|processor]
  */
 import { createSecretKey, randomBytes, webcrypto } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -12,7 +13,7 @@ import { memoryKeyring } from 'cellseal/memory';
 import { census, rotate } from 'cellseal/rotation';
 import { nodeEngine } from '../engines.js';
 import { atOnce, renewWithNode, renewWithSubtle, sealWithNode } from '../floors.js';
-import { ratioOf } from '../measure.js';
+import { CLOCKS, ratioOf } from '../measure.js';
 import { BOTH_FLOORS, CRYPTOGRAPHY_FLOOR, ROTATING, ROTATION, SWAPS_FLOOR } from '../names.js';
 import { fulfilled } from '../outcomes.js';
 import { type Row, gridsOf, machineOf, print, reportOf, writeReport } from '../report.js';
@@ -24,9 +25,12 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'node,webcrypto' },
     records: { type: 'string', default: '100000' },
     json: { type: 'string' },
+    clock: { type: 'string', default: 'wall' },
   },
 });
 const records = Number(values.records);
+const clock = values.clock === 'processor' ? 'processor' : 'wall';
+const now = CLOCKS[clock];
 const rawKey = new Uint8Array(randomBytes(32));
 const CELLS = ['email', 'phone', 'notes'] as const;
 const CONCURRENCY = 64;
@@ -47,7 +51,7 @@ const ENGINES: Readonly<Record<string, MeasuredEngine>> = {
 };
 
 const rows: Row[] = [];
-console.log(machineOf(reportOf([], false)));
+console.log(machineOf(reportOf([], { clock, isQuick: false })));
 for (const store of values.store.split(',')) {
   for (const name of values.engine.split(',')) {
     const open = PLACES[store];
@@ -57,7 +61,7 @@ for (const store of values.store.split(',')) {
   }
 }
 gridsOf(rows).forEach(print);
-if (values.json) writeReport(values.json, reportOf(rows, false));
+if (values.json) writeReport(values.json, reportOf(rows, { clock, isQuick: false }));
 
 async function measureIn(place: ThreeCellPlace, { title, options, floor }: MeasuredEngine): Promise<Row[]> {
   const keyrings = memoryKeyring();
@@ -75,9 +79,9 @@ async function measureIn(place: ThreeCellPlace, { title, options, floor }: Measu
   let id = 0;
   const run = rotate(everything, { keyring, records: place.records })[Symbol.asyncIterator]();
   for (;;) {
-    const began = performance.now();
+    const began = now();
     const { done, value } = await run.next();
-    const ms = performance.now() - began;
+    const ms = now() - began;
     const count = done ? 0 : value.counters.scanned - scanned;
     if (count === 0) around += ms;
     if (done) break;
@@ -170,9 +174,9 @@ async function subtleFloor(): Promise<Renew> {
 }
 
 async function milliseconds(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
+  const began = now();
   await work();
-  return performance.now() - began;
+  return now() - began;
 }
 
 function sum(times: readonly number[]): number {
