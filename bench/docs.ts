@@ -24,7 +24,7 @@ const made: Readonly<Record<string, string>> = {
   floors: ['```ts', floorsCode(), '```'].join('\n'),
   targets: targets(),
   stored: tables(shown.rows.filter(({ table }) => table === STORED)),
-  picture: `![${ENCRYPTING} of ${bytesLabel(64)}, and decrypting it: times over the floor's, Node ${shown.node}](performance.svg)`,
+  picture: `![Encrypting and decrypting one value of ${bytesLabel(64)}, as times of the floor, Node ${shown.node}](performance.svg)`,
   results: reports.map(section).join('\n\n'),
 };
 let text = read(DOCUMENT);

@@ -64,8 +64,13 @@ export function reportOf(
   };
 }
 
-export function writeReport(path: string, report: Report): void {
-  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
+/** A row a line, with four digits of each figure. */
+export function writeReport(path: string, { rows, ...ran }: Report): void {
+  const short = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+  const lines = rows.map((row) => `    ${JSON.stringify(row, short)}`).join(',\n');
+  const head = JSON.stringify(ran, null, 2).replace(/\n\}$/, '');
+  writeFileSync(path, `${head},\n  "rows": [\n${lines}\n  ]\n}\n`);
 }
 
 export function machineOf({ version, node, cpu, cores, date, isQuick, clock }: Report): string {
