@@ -2,59 +2,13 @@
  * `npm start`: runs the story in `examples/story`. Installs from the lock file and builds first, each only where that has
  * not been done since the files it reads last changed. Arguments go to the story.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { built, installed, root } from './up-to-date.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const windows = process.platform === 'win32';
-
-// npm writes node_modules/.package-lock.json at the end of an installation.
-if (isOlder('node_modules/.package-lock.json', ['package-lock.json'])) {
-  npm('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error');
-}
-if (
-  isOlder('dist/index.js', ['src', 'package.json', 'tsup.config.ts', 'tsconfig.json', 'tsconfig.build.json'])
-) {
-  npm('run', '--silent', 'build');
-}
+installed();
+built();
 story(process.argv.slice(2));
-
-/**
- * The product is missing, or was made before its sources changed.
- *
- * @param {string} product
- * @param {readonly string[]} sources
- */
-function isOlder(product, sources) {
-  const path = join(root, product);
-  if (!existsSync(path)) return true;
-  const made = statSync(path).mtimeMs;
-  return sources.some((source) => newest(join(root, source)) > made);
-}
-
-/**
- * When the file, or anything in the folder, was last changed.
- *
- * @param {string} path
- * @returns {number}
- */
-function newest(path) {
-  const found = statSync(path);
-  if (!found.isDirectory()) return found.mtimeMs;
-  // The folder's own time tells that a file in it was removed.
-  return Math.max(found.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
-}
-
-/** @param {readonly string[]} args */
-function npm(...args) {
-  // On Windows npm is a .cmd file, which only a shell can start; the arguments are the constants above.
-  const { status, error } = spawnSync('npm', args, { cwd: root, stdio: 'inherit', shell: windows });
-  if (status === 0) return;
-  console.error(`npm ${args[0]} failed${error ? `: ${error.message}` : ''}.`);
-  process.exit(status ?? 1);
-}
 
 /** @param {readonly string[]} args */
 function story(args) {
