@@ -3,16 +3,19 @@ import { createSecretKey, randomBytes, randomUUID, webcrypto } from 'node:crypto
 import {
   type Keyring,
   type MaybePromise,
+  type SynchronousKeyring,
   createKeyring,
   decryptCell,
+  decryptCellSync,
   encryptCell,
+  encryptCellSync,
   openKeyring,
   table,
   text,
   uuid,
 } from 'cellseal';
 import { memoryKeyring } from 'cellseal/memory';
-import { nodeEngine, synchronous } from './engines.js';
+import { nodeEngine } from './engines.js';
 import { openWithNode, openWithSubtle, sealWithNode, sealWithSubtle } from './floors.js';
 import type { Contender } from './measure.js';
 import { NODE_ENGINE, NODE_FLOOR, NODE_SYNC, SUBTLE_FLOOR, WEBCRYPTO } from './names.js';
@@ -50,7 +53,8 @@ export const subtleKey = await webcrypto.subtle.importKey('raw', rawKey, 'AES-GC
 const store = memoryKeyring();
 await createKeyring(store, { rawKey });
 /** The same keyring, as another process would open it. */
-export const openWithNodeEngine = (): Promise<Keyring> => openKeyring(store, { rawKey, engine: nodeEngine });
+export const openWithNodeEngine = (): Promise<SynchronousKeyring> =>
+  openKeyring(store, { rawKey, engine: nodeEngine });
 export const openWithWebCrypto = (): Promise<Keyring> => openKeyring(store, { rawKey });
 export const nodeKeyring = await openWithNodeEngine();
 export const webCryptoKeyring = await openWithWebCrypto();
@@ -68,8 +72,15 @@ export const floors: readonly Coder[] = [
   },
 ];
 
+const synchronousCoder: Coder = {
+  name: NODE_SYNC,
+  floor: NODE_FLOOR,
+  encrypt: ({ id, value }) => encryptCellSync(people, 'email', value, { id }, nodeKeyring),
+  decrypt: (stored, { id }) => decryptCellSync(people, 'email', stored, { id }, nodeKeyring) as string,
+};
+
 export const cellseal: readonly Coder[] = [
-  ...synchronousCoder(),
+  synchronousCoder,
   awaited(NODE_ENGINE, NODE_FLOOR, nodeKeyring),
   awaited(WEBCRYPTO, SUBTLE_FLOOR, webCryptoKeyring),
 ];
@@ -114,15 +125,13 @@ export function besideFloors(calls: {
   readonly node: () => unknown;
   readonly subtle: () => unknown;
   readonly cellseal: (keyring: Keyring) => unknown;
-  readonly synchronously?: ((functions: NonNullable<typeof synchronous>) => unknown) | undefined;
+  readonly synchronously?: (() => unknown) | undefined;
 }): Contender[] {
   const { synchronously } = calls;
-  const functions = synchronous;
-  const own = functions && synchronously && (() => synchronously(functions));
   return [
     { name: NODE_FLOOR, call: calls.node },
     { name: SUBTLE_FLOOR, call: calls.subtle },
-    ...(own ? [{ name: NODE_SYNC, floor: NODE_FLOOR, call: own }] : []),
+    ...(synchronously ? [{ name: NODE_SYNC, floor: NODE_FLOOR, call: synchronously }] : []),
     { name: NODE_ENGINE, floor: NODE_FLOOR, call: () => calls.cellseal(nodeKeyring) },
     { name: WEBCRYPTO, floor: SUBTLE_FLOOR, call: () => calls.cellseal(webCryptoKeyring) },
   ];
@@ -141,17 +150,4 @@ function awaited(name: string, floor: string, keyring: Keyring): Coder {
     encrypt: ({ id, value }) => encryptCell(people, 'email', value, { id }, keyring),
     decrypt: (stored, { id }) => decryptCell(people, 'email', stored, { id }, keyring) as Promise<string>,
   };
-}
-
-function synchronousCoder(): Coder[] {
-  if (!synchronous) return [];
-  const { encryptCellSync, decryptCellSync } = synchronous;
-  return [
-    {
-      name: NODE_SYNC,
-      floor: NODE_FLOOR,
-      encrypt: ({ id, value }) => encryptCellSync(people, 'email', value, { id }, nodeKeyring),
-      decrypt: (stored, { id }) => decryptCellSync(people, 'email', stored, { id }, nodeKeyring),
-    },
-  ];
 }

@@ -1,6 +1,6 @@
 /** Tokens that a database is asked for. */
 import { createSecretKey, randomBytes, webcrypto } from 'node:crypto';
-import { lookup, table, text, uuid } from 'cellseal';
+import { lookup, lookupSync, table, text, uuid } from 'cellseal';
 import { besideFloors, cycle, nodeKeyring } from '../coders.js';
 import { tokenWithNode, tokenWithSubtle } from '../floors.js';
 import { type Effort, measure } from '../measure.js';
@@ -25,7 +25,7 @@ export async function lookupRows(effort: Effort): Promise<Row[]> {
       node: () => tokenWithNode(nodeKey, next()),
       subtle: () => tokenWithSubtle(subtleKey, next()),
       cellseal: (keyring) => lookup(indexed, 'email', next(), keyring),
-      synchronously: (functions) => functions.lookupSync(indexed, 'email', next(), nodeKeyring),
+      synchronously: () => lookupSync(indexed, 'email', next(), nodeKeyring),
     }),
   );
 }

@@ -2,9 +2,13 @@
 import {
   type Keyring,
   decryptCell,
+  decryptCellSync,
   decryptRecord,
+  decryptRecordSync,
   encryptCell,
+  encryptCellSync,
   encryptRecord,
+  encryptRecordSync,
   table,
   text,
   uuid,
@@ -18,7 +22,6 @@ import {
   subtleKey,
   webCryptoKeyring,
 } from '../coders.js';
-import { synchronous } from '../engines.js';
 import {
   eachWithNode,
   eachWithSubtle,
@@ -47,13 +50,13 @@ export async function recordRows(effort: Effort, counts: readonly number[]): Pro
       node: () => eachWithNode(sealWithNode, nodeKey, names, record()),
       subtle: () => eachWithSubtle(sealWithSubtle, subtleKey, names, record()),
       cellseal: (keyring) => encryptRecord(definition, record() as never, keyring),
-      synchronously: (functions) => functions.encryptRecordSync(definition, record(), nodeKeyring),
+      synchronously: () => encryptRecordSync(definition, record(), nodeKeyring),
     });
     const decrypting = besideFloors({
       node: () => eachWithNode(openWithNode, nodeKey, names, sealed()),
       subtle: () => eachWithSubtle(openWithSubtle, subtleKey, names, sealed()),
       cellseal: (keyring) => decryptRecord(definition, row() as never, keyring),
-      synchronously: (functions) => functions.decryptRecordSync(definition, row(), nodeKeyring),
+      synchronously: () => decryptRecordSync(definition, row(), nodeKeyring),
     });
     const of = count === 1 ? '1 attribute' : `${count} attributes`;
     rows.push(...(await measure(effort, { table: ENCRYPTING_RECORDS, of }, encrypting)));
@@ -75,19 +78,16 @@ export async function besideOneCellRows(effort: Effort): Promise<Row[]> {
     rows.push(...(await measure(effort, { table: BESIDE_ONE_CELL, of }, contenders)));
   };
 
-  if (synchronous) {
-    const { encryptCellSync, decryptCellSync, encryptRecordSync, decryptRecordSync } = synchronous;
-    await besideOne(
-      'encrypting, synchronous',
-      ({ id, a0 = '' }) => encryptCellSync(definition, 'a0', a0, { id }, nodeKeyring),
-      (flat) => encryptRecordSync(definition, flat, nodeKeyring),
-    );
-    await besideOne(
-      'decrypting, synchronous',
-      ({ id, a0 = '' }) => decryptCellSync(definition, 'a0', a0, { id }, nodeKeyring),
-      (flat) => decryptRecordSync(definition, flat, nodeKeyring),
-    );
-  }
+  await besideOne(
+    'encrypting, synchronous',
+    ({ id, a0 = '' }) => encryptCellSync(definition, 'a0', a0, { id }, nodeKeyring),
+    (flat) => encryptRecordSync(definition, flat, nodeKeyring),
+  );
+  await besideOne(
+    'decrypting, synchronous',
+    ({ id, a0 = '' }) => decryptCellSync(definition, 'a0', a0, { id }, nodeKeyring),
+    (flat) => decryptRecordSync(definition, flat, nodeKeyring),
+  );
   const engines: readonly (readonly [string, Keyring])[] = [
     ['Node engine', nodeKeyring],
     ['WebCrypto', webCryptoKeyring],
