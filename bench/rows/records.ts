@@ -38,7 +38,7 @@ const BYTES = 64;
 const VARIETY = 64;
 
 /** A record of text alone: its attributes are called a0, a1 and so on. */
-type Flat = Record<string, string>;
+type Flat = Record<string, string> & { readonly id: string };
 
 export async function recordRows(effort: Effort, counts: readonly number[]): Promise<Row[]> {
   const rows: Row[] = [];
@@ -95,13 +95,13 @@ export async function besideOneCellRows(effort: Effort): Promise<Row[]> {
   for (const [engine, keyring] of engines) {
     await besideOne(
       `encrypting, ${engine}`,
-      ({ id, a0 }) => encryptCell(definition, 'a0', a0 as never, { id } as never, keyring),
-      (flat) => encryptRecord(definition, flat as never, keyring),
+      ({ id, a0 }) => encryptCell(definition, 'a0', a0 as never, { id }, keyring),
+      (flat) => encryptRecord(definition, flat, keyring),
     );
     await besideOne(
       `decrypting, ${engine}`,
-      ({ id, a0 = '' }) => decryptCell(definition, 'a0', a0, { id } as never, keyring),
-      (flat) => decryptRecord(definition, flat as never, keyring),
+      ({ id, a0 = '' }) => decryptCell(definition, 'a0', a0, { id }, keyring),
+      (flat) => decryptRecord(definition, flat, keyring),
     );
   }
   return rows;
