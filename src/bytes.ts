@@ -23,8 +23,6 @@ const BASE64URL = radix(6, BASE64URL_ALPHABET);
 const foundBuffer = (globalThis as { Buffer?: NodeBufferClass }).Buffer;
 const nodeBuffer = foundBuffer?.isEncoding?.('base64url') ? foundBuffer : undefined;
 const NO_BYTES = new Uint8Array(0);
-const JOIN_BYTES = 4_096;
-let joining: Bytes | undefined;
 
 /** The parts, one after the other. */
 export function concat(...parts: readonly Uint8Array[]): Bytes {
@@ -46,11 +44,13 @@ export function copyBytes(source: Uint8Array): Bytes {
 
 /** Also of another realm (a test runner's sandbox), where `instanceof` says no. */
 export function isUint8Array(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+  if (!ArrayBuffer.isView(value)) return false;
+  return value instanceof Uint8Array || Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
 /** Bytes as drivers give them: some (libsql) give an `ArrayBuffer`. Anything else comes back as it is. */
 export function viewBytes(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   const isBuffer = Object.prototype.toString.call(value) === '[object ArrayBuffer]';
   return isBuffer ? new Uint8Array(value as ArrayBuffer) : value;
 }
@@ -106,42 +106,55 @@ export function decodeBase32(text: string): Bytes | undefined {
 
 /** RFC 4648 base64url, not padded. */
 export function base64url(bytes: Uint8Array): string {
-  return nodeBuffer ? nodeView(nodeBuffer, bytes, 0).toString('base64url') : encodeRadix(BASE64URL, bytes);
+  if (!nodeBuffer) return encodeRadix(BASE64URL, bytes);
+  return nodeBuffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length).toString('base64url');
 }
 
-/** {@link base64url} of the parts, one after the other. */
+/** {@link base64url} of the parts, which anybody may see, one after the other. */
 export function base64urlOf(...parts: readonly Uint8Array[]): string {
   let length = 0;
   for (const part of parts) length += part.length;
-  if (!nodeBuffer || length > JOIN_BYTES) return base64url(concat(...parts));
-  // Of public bytes only: they stay there until others follow.
-  joining ??= new Uint8Array(JOIN_BYTES);
+  const joined = publicBytes(length);
   let offset = 0;
   for (const part of parts) {
-    joining.set(part, offset);
+    joined.set(part, offset);
     offset += part.length;
   }
-  return nodeBuffer.from(joining.buffer, 0, length).toString('base64url');
+  return base64url(joined);
 }
 
 /** The bytes, or `undefined` unless `text` is exactly what {@link base64url} writes for them. */
 export function decodeBase64url(text: string): Bytes | undefined {
-  return decodeBase64urlBehind(NO_BYTES, text);
+  if (!nodeBuffer) return decodeRadix(BASE64URL, text);
+  const decoded = decodeBase64urlBehind(NO_BYTES, text);
+  return decoded && copyBytes(decoded);
 }
 
-/** `head` and behind it the bytes of {@link decodeBase64url}. */
+/** `head` and behind it the bytes of {@link decodeBase64url}: {@link publicBytes}. */
 export function decodeBase64urlBehind(head: Bytes, text: string): Bytes | undefined {
   if (!nodeBuffer) {
     const decoded = decodeRadix(BASE64URL, text);
     return decoded && concat(head, decoded);
   }
-  const out = new Uint8Array(head.length + ((text.length * 3) >> 2));
+  const length = (text.length * 3) >> 2;
+  const out = nodeBuffer.allocUnsafe(head.length + length);
   out.set(head);
-  const view = nodeView(nodeBuffer, out, head.length);
   // Node reads other spellings too: only the one that it writes is taken.
-  return view.write(text, 'base64url') === view.length && view.toString('base64url') === text
-    ? out
-    : undefined;
+  const isWhole = out.write(text, head.length, 'base64url') === length;
+  return isWhole && out.toString('base64url', head.length) === text ? plain(out) : undefined;
+}
+
+/**
+ * Bytes to write all over, of what anybody may see and nobody keeps: on Node a piece of its pool, which costs a fraction
+ * of an `ArrayBuffer` of its own. Never for plaintext or keys, and never handed out.
+ */
+export function publicBytes(length: number): Bytes {
+  return nodeBuffer ? plain(nodeBuffer.allocUnsafe(length)) : new Uint8Array(length);
+}
+
+/** A `Buffer` has methods that do something else: its `slice` copies nothing. */
+function plain({ buffer, byteOffset, length }: NodeBuffer): Bytes {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** Lower-case hexadecimal. */
@@ -151,36 +164,35 @@ export function hex(bytes: Uint8Array): string {
   return out;
 }
 
-/** The reverse of {@link hex}, in either case; what is no digit counts as 0, so the caller has looked. */
+/** The reverse of {@link hex}, in either case, of what the caller knows to be digits. */
 export function decodeHex(text: string): Bytes {
   const out = new Uint8Array(text.length >> 1);
   for (let i = 0; i < out.length; i++) out[i] = hexByte(text, 2 * i);
   return out;
 }
 
-/** The byte of two hexadecimal digits. */
+/** The byte of two hexadecimal digits in either case; negative where one is none. */
 export function hexByte(text: string, at: number): number {
   return (digit(text, at) << 4) | digit(text, at + 1);
 }
 
+/** Negative for what is no digit. */
 function digit(text: string, position: number): number {
   const code = text.charCodeAt(position);
-  return code > 0x39 ? (code & 0x1f) + 9 : code & 0x0f; // A–F and a–f differ in a bit above
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20; // A–F and a–f differ in this bit
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
-/** What of Node's `Buffer` is used: its codecs, which are several times as quick. */
-interface NodeBuffer {
-  readonly length: number;
-  toString(encoding: 'base64url'): string;
-  write(text: string, encoding: 'base64url'): number;
-}
+/** What of Node's `Buffer` is used: its pool, and its codecs, which are several times as quick. */
+type NodeBuffer = Bytes & {
+  toString(encoding: 'base64url', start?: number): string;
+  write(text: string, offset: number, encoding: 'base64url'): number;
+};
 interface NodeBufferClass {
+  allocUnsafe(length: number): NodeBuffer;
   from(buffer: ArrayBuffer, byteOffset: number, length: number): NodeBuffer;
   isEncoding?(encoding: string): boolean;
-}
-
-function nodeView(buffers: NodeBufferClass, bytes: Uint8Array, start: number): NodeBuffer {
-  return buffers.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + start, bytes.length - start);
 }
 
 function radix(bits: number, alphabet: string): Radix {

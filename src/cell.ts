@@ -19,7 +19,7 @@ import {
   encodeRecord,
   keyIdIfCell,
   parseCell,
-  randomizedParts,
+  saltOf,
 } from './envelope/index.js';
 import {
   AlreadyACellError,
@@ -182,7 +182,7 @@ export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unkn
   return andThen(opened.openingKey(keyId, place.tenant, where), (dataKey) =>
     rescue(
       () =>
-        opened.cellKeys.use(dataKey, place.scope, randomizedParts(bytes).salt, (cellKey) =>
+        opened.cellKeys.use(dataKey, place.scope, saltOf(bytes), (cellKey) =>
           openRandomized(engine, cellKey, place.context, bytes),
         ),
       (error) => {

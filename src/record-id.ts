@@ -4,8 +4,10 @@ import { InvalidContextError, MissingRecordIdError, MissingTenantError, type Whe
 import type { KeyColumn } from './ports/record-store.js';
 import { type Table, idParts } from './table.js';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const UUID_BYTES = 16;
+const UUID_CHARACTERS = 36;
+/** Where they stand in a UUID's text. */
+const UUID_HYPHENS = [8, 13, 18, 23];
 const HYPHEN = 0x2d;
 const INTEGER = /^(0|-?[1-9][0-9]*)$/;
 
@@ -92,12 +94,14 @@ const CONTEXT_PARTS: Readonly<Record<KeyColumn['type'], (value: unknown, where: 
   });
 
 function uuidBytes(text: string): Bytes | undefined {
-  if (!UUID.test(text)) return undefined;
+  if (text.length !== UUID_CHARACTERS) return undefined;
   const bytes = new Uint8Array(UUID_BYTES);
   let at = 0;
   for (let i = 0; i < UUID_BYTES; i++) {
-    if (text.charCodeAt(at) === HYPHEN) at++;
-    bytes[i] = hexByte(text, at);
+    if (UUID_HYPHENS.includes(at) && text.charCodeAt(at++) !== HYPHEN) return undefined;
+    const byte = hexByte(text, at);
+    if (byte < 0) return undefined;
+    bytes[i] = byte;
     at += 2;
   }
   return bytes;

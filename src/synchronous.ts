@@ -100,10 +100,8 @@ export function lookupSync<T extends Table, N extends LookupName<T>>(
 }
 
 function atOnce<T>(keyring: Keyring, { name: table }: Table, work: () => MaybePromise<T>): T {
-  const opened = openedOf(keyring);
-  const { engine } = opened.environment;
+  const { engine } = openedOf(keyring).environment;
   if (!('atOnce' in engine)) throw new NotSynchronousError('engine', { table });
-  opened.refreshAhead();
   const result = (engine as SynchronousEngine).atOnce(work);
   if (!isPromise(result)) return result;
   ignore(result);

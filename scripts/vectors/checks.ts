@@ -11,7 +11,7 @@ import {
   encodeContext,
   parseCell,
   prefixBytes,
-  randomizedParts,
+  saltOf,
 } from '../../src/envelope/index.js';
 import { CellRefusedError } from '../../src/errors.js';
 import { openedOf } from '../../src/keyring/index.js';
@@ -167,7 +167,7 @@ async function openInside(
   if (vector.mode === 'deterministic') return openDeterministic(engine, dataKey, vector.context, bytes);
   const { tenant, table: name } = vector.context;
   const info = cellKeyInfo(dataKey.keyIdBytes, encodeContext('scope', { tenant, table: name }));
-  const cellKey = await engine.deriveAead(dataKey.key, randomizedParts(bytes).salt, info);
+  const cellKey = await engine.deriveAead(dataKey.key, saltOf(bytes), info);
   return openRandomized(
     engine,
     cellKey,

@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.js';
+import { type Bytes, publicBytes } from '../bytes.js';
 import { randomizedParts } from '../envelope/index.js';
 import { type MaybePromise, andThen } from '../maybe.js';
 import type { AeadKey, Engine } from '../ports/engine.js';
@@ -53,7 +53,7 @@ export function openRandomized(
 /** header ‖ context, with nothing in its header yet. */
 function withContext({ before, record }: CellContext): Bytes {
   const end = HEADER_BYTES + before.length;
-  const joined = new Uint8Array(end + (record === undefined ? 0 : record.length));
+  const joined = publicBytes(end + (record === undefined ? 0 : record.length));
   joined.set(before, HEADER_BYTES);
   if (record !== undefined) joined.set(record, end);
   return joined;

@@ -10,7 +10,7 @@ import {
   pbkdf2Sync,
   timingSafeEqual,
 } from 'node:crypto';
-import { type Bytes, concat } from '../bytes.js';
+import { type Bytes, publicBytes } from '../bytes.js';
 import { AuthenticationError, DefinitionError } from '../errors.js';
 import { THREAD_POOL_BYTES } from '../limits.js';
 import type { AeadKey, OpaqueKey, SynchronousEngine } from '../ports/engine.js';
@@ -91,7 +91,10 @@ export function nodeEngine({
       cipher.setAAD(aad);
       const ciphertext = cipher.update(plaintext);
       cipher.final(); // GCM leaves nothing to the end
-      return concat(ciphertext, cipher.getAuthTag());
+      const sealed = publicBytes(ciphertext.length + SUITE_1.tagBytes);
+      sealed.set(ciphertext);
+      sealed.set(cipher.getAuthTag(), ciphertext.length);
+      return sealed;
     },
     open(key, iv, aad, ciphertext) {
       if (isForPool(ciphertext))

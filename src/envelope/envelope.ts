@@ -40,11 +40,15 @@ export function prefixBytes(mode: Mode, keyId: Uint8Array): Bytes {
   return concat(Uint8Array.of(SUITE_1.id, MODES[mode].byte), keyId);
 }
 
-/** The parts of a randomized cell. */
-export function randomizedParts(cell: Bytes): { header: Bytes; salt: Bytes; iv: Bytes; sealed: Bytes } {
+/** The salt of a randomized cell. */
+export function saltOf(cell: Bytes): Bytes {
+  return cell.subarray(PREFIX_BYTES, PREFIX_BYTES + SUITE_1.saltBytes);
+}
+
+/** The other parts of a randomized cell. */
+export function randomizedParts(cell: Bytes): { header: Bytes; iv: Bytes; sealed: Bytes } {
   return {
     header: cell.subarray(0, HEADER_BYTES),
-    salt: cell.subarray(PREFIX_BYTES, PREFIX_BYTES + SUITE_1.saltBytes),
     iv: cell.subarray(PREFIX_BYTES + SUITE_1.saltBytes, HEADER_BYTES),
     sealed: cell.subarray(HEADER_BYTES),
   };
@@ -76,11 +80,15 @@ export function cellTextOf(keyId: string, header: Bytes, sealed: Bytes): string 
 export function parseCell(stored: unknown, mode: Mode, maxFramedBytes: number, where: Where): Envelope {
   const parsed = dissect(stored);
   if (typeof parsed === 'function') throw new parsed(where);
-  const located = { ...where, keyId: parsed.keyId };
-  if (parsed.mode !== mode) throw new WrongModeError(located);
-  if (parsed.bytes.length < MIN_CELL_BYTES[mode]) throw new CellTooShortError(located);
-  if (parsed.bytes.length > maxCellBytes(mode, maxFramedBytes)) throw new CellTooLongError(located);
+  const refusal = misfit(parsed, mode, maxFramedBytes);
+  if (refusal) throw new refusal({ ...where, keyId: parsed.keyId });
   return parsed;
+}
+
+function misfit(parsed: Envelope, mode: Mode, maxFramedBytes: number): Refusal | undefined {
+  if (parsed.mode !== mode) return WrongModeError;
+  if (parsed.bytes.length < MIN_CELL_BYTES[mode]) return CellTooShortError;
+  return parsed.bytes.length > maxCellBytes(mode, maxFramedBytes) ? CellTooLongError : undefined;
 }
 
 /**
@@ -100,6 +108,17 @@ function dissect(stored: unknown): Envelope | Refusal {
 }
 
 function dissectText(text: string): Envelope | Refusal {
+  // Nearly every cell begins so; whatever it is that does not fit is told apart below.
+  if (
+    text.startsWith(TEXT_START) &&
+    text[KEY_TAG_CHARACTERS - 1] === '.' &&
+    text.length > KEY_TAG_CHARACTERS
+  ) {
+    const keyId = text.slice(TEXT_START.length, KEY_TAG_CHARACTERS - 1);
+    const prefix = prefixOf('randomized', keyId);
+    const bytes = prefix && decodeBase64urlBehind(prefix, text.slice(KEY_TAG_CHARACTERS));
+    if (bytes) return { mode: 'randomized', keyId, bytes };
+  }
   const match = SHAPE.exec(text);
   if (!match) return NotACellError;
   const [, suite, letter, keyId] = match as unknown as [string, string, string, string];

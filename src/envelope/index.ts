@@ -18,4 +18,5 @@ export {
   parseCell,
   prefixBytes,
   randomizedParts,
+  saltOf,
 } from './envelope.js';

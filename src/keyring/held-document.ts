@@ -136,14 +136,14 @@ export class HeldDocument {
   }
 
   get isStale(): boolean {
-    return this.isOlderThan(this.maxStaleMs);
+    return this.ageMs > this.maxStaleMs;
   }
 
-  /** Whether the document that is held was read longer ago, by either clock. */
-  isOlderThan(limit: number): boolean {
+  /** How long ago the document that is held was read, by the clock that says more. */
+  get ageMs(): number {
     const { monotonicMs, wallMs } = momentOf(this.environment);
     // A suspended machine stops the one clock on some systems; somebody who sets it, the other.
-    return monotonicMs - this.#readAt.monotonicMs > limit || wallMs - this.#readAt.wallMs > limit;
+    return Math.max(monotonicMs - this.#readAt.monotonicMs, wallMs - this.#readAt.wallMs);
   }
 
   /** The stricter of what the process and the policy ask for. */

@@ -214,7 +214,11 @@ export class OpenedKeyring {
   /** Does it with a keyring that is not older than it may be. */
   #fresh<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     this.newest.assertOpen();
-    return this.newest.isStale ? this.#freshen().then(work) : work();
+    const { maxStaleMs, ageMs } = this.newest;
+    if (ageMs > maxStaleMs) return this.#freshen().then(work);
+    // Ahead of time for those who cannot wait for it then.
+    if (ageMs > maxStaleMs / 2 && 'atOnce' in this.environment.engine) ignore(this.#reloads.request());
+    return work();
   }
 
   /** Reads the keyring again, or refuses: its keys may have been replaced. */
@@ -230,11 +234,6 @@ export class OpenedKeyring {
       throw new KeyringStaleError();
     }
     if (this.newest.isStale) throw new KeyringStaleError();
-  }
-
-  /** Has the keyring read again when half of its time is over: for callers that cannot wait for it later. */
-  refreshAhead(): void {
-    if (this.newest.isOlderThan(this.newest.maxStaleMs / 2)) ignore(this.#reloads.request());
   }
 
   /**

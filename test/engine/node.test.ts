@@ -171,7 +171,7 @@ describe('what may take long', () => {
 });
 
 describe('bytes of the engine', () => {
-  it('are plain, and stand alone in their buffer', () => {
+  it('are plain, and what is no ciphertext stands alone in its buffer', async () => {
     const key = sync.deriveAead(
       sync.importKey(new Uint8Array(32)) as never,
       new Uint8Array(8),
@@ -187,9 +187,12 @@ describe('bytes of the engine', () => {
       sync.digest(sealed),
       sync.applyStream(stream as never, new Uint8Array(16), sealed),
     ] as Bytes[];
+    const keyring = await newKeyring({ engine: sync });
+    const { phone } = await encryptRecord(customers, { id: 7, phone: '+1' }, keyring);
+    all.push(phone as unknown as Bytes);
     for (const bytes of all) {
       expect(Object.getPrototypeOf(bytes)).toBe(Uint8Array.prototype);
-      expect([bytes.byteOffset, bytes.buffer.byteLength]).toEqual([0, bytes.length]);
+      if (bytes !== sealed) expect([bytes.byteOffset, bytes.buffer.byteLength]).toEqual([0, bytes.length]);
     }
   });
 
