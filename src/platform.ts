@@ -26,3 +26,19 @@ export const systemClock: Clock = Object.freeze({
       signal?.addEventListener('abort', abort, { once: true });
     }),
 });
+
+const warned = new Set<string>();
+
+/** Tells who runs the program, once for each text: as a warning of the process, or on the console where there is none. */
+export function warnOnce(message: string): void {
+  if (warned.has(message)) return;
+  warned.add(message);
+  const { process, console } = globalThis as unknown as Partial<Warners>;
+  if (process?.emitWarning) process.emitWarning(message, 'CellsealWarning');
+  else console?.warn(`CellsealWarning: ${message}`);
+}
+
+interface Warners {
+  readonly process: { emitWarning?(message: string, type: string): void };
+  readonly console: { warn(message: string): void };
+}

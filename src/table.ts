@@ -4,6 +4,7 @@ import {
   type CompoundIndexOptions,
   assertTakes,
   blindIndex,
+  entropyWarning,
   tokenCharacters,
   tokenScope,
 } from './blind-index/index.js';
@@ -12,6 +13,7 @@ import { assertScopeFits } from './cipher/index.js';
 import { encodeContext } from './envelope/index.js';
 import { CellsealError, DefinitionError, type Where } from './errors.js';
 import { MAX_CONTEXT_FIELD_BYTES } from './limits.js';
+import { warnOnce } from './platform.js';
 import type { CellColumn, KeyColumn, TableLayout, TokenColumn } from './ports/record-store.js';
 
 declare const compoundIndexes: unique symbol;
@@ -222,9 +224,15 @@ function indexNameOf(attribute: string): string {
 
 function blindIndexes(table: string, encrypt: Attributes, compound: CompoundIndexes): BlindIndex[] {
   const single = Object.entries(encrypt).flatMap(([column, { index }]) =>
-    index.map(({ name = indexNameOf(column), ...options }) =>
-      blindIndex(name, [column], options, { table, column }),
-    ),
+    index.map(({ name = indexNameOf(column), ...options }) => {
+      const made = blindIndex(name, [column], options, { table, column });
+      const few = options.fewValues
+        ? undefined
+        : entropyWarning((encrypt[column] as Attribute).spec.type, made.transform.name);
+      if (few !== undefined)
+        warnOnce(`The index ${name} of ${table}.${column}: ${few} If it is meant, say fewValues: true.`);
+      return made;
+    }),
   );
   const several = Object.entries(compound).map(([name, { attributes, ...options }]) => {
     const where = { table, column: name };

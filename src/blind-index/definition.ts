@@ -26,6 +26,8 @@ export interface IndexOptions {
   readonly nextGeneration?: number;
   /** While not every record has its right token yet: look-ups find those that have none, too, and a rotation looks at every one. Default: `false`. */
   readonly filling?: boolean;
+  /** That its values are few is known, and meant: no warning when the table is defined (docs/search.md says what few values show). Default: `false`. */
+  readonly fewValues?: boolean;
 }
 
 /** An index over several attributes: look-ups name a value for each. */

@@ -6,6 +6,7 @@ export {
   blindIndex,
   tokenCharacters,
 } from './definition.js';
+export { entropyWarning } from './entropy.js';
 export {
   type IndexedValue,
   type TokenPlace,

@@ -48,6 +48,18 @@ const PRINTED: Readonly<Record<string, string>> = {
     projection: jane@example.com null false
     without its id: missing-record-id id
     plaintext in the database: not-a-cell phone`,
+  'search.ts': `
+    safe: 10 to 18 bits; with 14 a look-up decrypts 62
+    by e-mail address: Jane@Example.com
+    one of two: joe@example.com
+    by both: Jane@Example.com, joe@example.com
+    a badge that somebody has: UNIQUE constraint failed: people.badge_index
+    LIKE: not-askable
+    0 of 3 records; by e-mail address: Jane@Example.com
+    2 of 3 records; by e-mail address: Jane@Example.com
+    3 of 3 records; by e-mail address: Jane@Example.com
+    index keys: deactivated, active
+    the UNIQUE index: next is to add-next (docs/search.md)`,
   'tenants.ts': `
     data keys: shared, acme, globex
     acme reads: DE02

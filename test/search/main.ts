@@ -1,4 +1,4 @@
-/** `npm run search -- --store postgres|mariadb|sqlite [--records 100000] [--queries 100000] [--rounds 20] [--seed N]` */
+/** `npm run search -- --store postgres|mariadb|sqlite [--records 100000] [--queries 100000] [--rounds 20] [--engine node|webcrypto] [--seed N]` */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { SEARCH_PLACES } from './places.js';
@@ -10,23 +10,25 @@ const { values } = parseArgs({
     records: { type: 'string', default: '100000' },
     queries: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '20' },
+    engine: { type: 'string', default: 'node' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
 const store = SEARCH_PLACES.find((name) => name === values.store);
+const engine = (['node', 'webcrypto'] as const).find((name) => name === values.engine);
 const [records, queries, rounds, seed] = [values.records, values.queries, values.rounds, values.seed].map(
   Number,
 ) as [number, number, number, number];
-if (!store || !(records >= 100) || !(queries >= 1) || !(rounds >= 0)) {
+if (!store || !engine || !(records >= 100) || !(queries >= 1) || !(rounds >= 0)) {
   console.error(
-    'npm run search -- --store postgres|mariadb|sqlite [--records 100000] [--queries 100000] [--rounds 20] [--seed N]',
+    'npm run search -- --store postgres|mariadb|sqlite [--records 100000] [--queries 100000] [--rounds 20] [--engine node|webcrypto] [--seed N]',
   );
   process.exit(2);
 }
 const schema = `cellseal_search_${process.pid}`;
-const report = await search({ store, records, queries, rounds, schema, seed });
+const report = await search({ store, engine, records, queries, rounds, schema, seed });
 console.log(
-  `${store}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim()}; seed ${seed}`,
+  `${store}, engine ${engine}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim()}; seed ${seed}`,
 );
 console.log(`${records} people, ${report.queries} look-ups, ${report.writes} writes beside them`);
 console.log(
