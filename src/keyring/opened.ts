@@ -214,11 +214,14 @@ export class OpenedKeyring {
   /** Does it with a keyring that is not older than it may be. */
   #fresh<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     this.newest.assertOpen();
-    const { maxStaleMs, ageMs } = this.newest;
-    if (ageMs > maxStaleMs) return this.#freshen().then(work);
-    // Ahead of time for those who cannot wait for it then.
-    if (ageMs > maxStaleMs / 2 && 'atOnce' in this.environment.engine) ignore(this.#reloads.request());
-    return work();
+    return this.newest.isStale ? this.#freshen().then(work) : work();
+  }
+
+  /** Has the keyring read again when half of its time is over: for who cannot wait for it when all is. */
+  refreshAhead(): void {
+    this.newest.assertOpen();
+    const { ageMs, maxStaleMs } = this.newest;
+    if (ageMs > maxStaleMs / 2) ignore(this.#reloads.request());
   }
 
   /** Reads the keyring again, or refuses: its keys may have been replaced. */

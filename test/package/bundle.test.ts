@@ -1,4 +1,5 @@
 /** The packed package in a bundle: what comes along with an import, and what does not. */
+import { brotliCompressSync } from 'node:zlib';
 import { type BuildResult, build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PACKING_MS, type Packed, consumer, entriesOf, packed, removeConsumers } from './packed.js';
@@ -52,6 +53,31 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   'cellseal/node': ['node:crypto'],
 };
 
+const all = (entry: string): string => `export * from '${entry}';`;
+const LIMITS: Readonly<Record<string, { contents: string; most: number }>> = {
+  'tables, encryption and decryption': {
+    contents: "export { decryptRecord, encryptRecord, table, text, uuid } from 'cellseal';",
+    most: 15_500,
+  },
+  'an application that opens a keyring': {
+    contents: "export { decryptRecord, encryptRecord, openKeyring, table, text, uuid } from 'cellseal';",
+    most: 37_000,
+  },
+  cellseal: { contents: all('cellseal'), most: 50_000 }, // all that manages keys, and the 2,048 words of BIP 39
+  'cellseal/rotation': { contents: all('cellseal/rotation'), most: 40_000 },
+  'cellseal/passphrase': { contents: all('cellseal/passphrase'), most: 14_500 },
+  'cellseal/file': { contents: all('cellseal/file'), most: 13_500 },
+  'cellseal/node': { contents: all('cellseal/node'), most: 2_600 },
+  'cellseal/memory': { contents: all('cellseal/memory'), most: 5_600 },
+  'cellseal/environment': { contents: all('cellseal/environment'), most: 1_700 },
+  'cellseal/planner': { contents: all('cellseal/planner'), most: 4_200 },
+  'cellseal/sqlite': { contents: all('cellseal/sqlite'), most: 11_000 },
+  'cellseal/postgres': { contents: all('cellseal/postgres'), most: 14_200 },
+  'cellseal/mysql': { contents: all('cellseal/mysql'), most: 14_700 },
+  'cellseal/conformance': { contents: all('cellseal/conformance'), most: 45_000 },
+  'cellseal/testing': { contents: all('cellseal/testing'), most: 34_500 },
+};
+
 describe('a bundle', () => {
   it('of an import that uses nothing is empty, for every entry', async () => {
     for (const entry of entries)
@@ -77,7 +103,20 @@ describe('a bundle', () => {
       `minified: all of the root entry ${whole.length} bytes, table definitions ${tables.length} bytes`,
     );
     expect(tables.length).toBeLessThan(whole.length / 3);
-    expect(whole.length).toBeLessThan(155_000); // 13,000 of it the words of BIP 39
+  });
+
+  // What a page loads, minified and compressed. A change that needs more raises its row, and says why in its commit.
+  for (const [what, { contents, most }] of Object.entries(LIMITS)) {
+    it(`of ${what} is at most ${most.toLocaleString('en')} bytes, compressed`, async ({ annotate }) => {
+      const code = codeOf(await bundle(contents, ['node:*']));
+      const bytes = brotliCompressSync(code).length;
+      await annotate(`${bytes} bytes`);
+      expect(bytes).toBeLessThanOrEqual(most);
+    });
+  }
+
+  it('has a limit for every entry', () => {
+    expect(Object.keys(LIMITS)).toEqual(expect.arrayContaining(entries));
   });
 
   it('of what encrypts records with a keyring has no rotation in it', async () => {
