@@ -22,6 +22,8 @@ const BASE64URL = radix(6, BASE64URL_ALPHABET);
 // A bundler's stand-in for it may lack the encoding.
 const foundBuffer = (globalThis as { Buffer?: NodeBufferClass }).Buffer;
 const nodeBuffer = foundBuffer?.isEncoding?.('base64url') ? foundBuffer : undefined;
+/** Every byte in hexadecimal. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const NO_BYTES = new Uint8Array(0);
 
 /** The parts, one after the other. */
@@ -160,7 +162,7 @@ function plain({ buffer, byteOffset, length }: NodeBuffer): Bytes {
 /** Lower-case hexadecimal. */
 export function hex(bytes: Uint8Array): string {
   let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  for (let i = 0; i < bytes.length; i++) out += HEX[bytes[i] as number];
   return out;
 }
 

@@ -22,16 +22,21 @@ export interface TokenPlace {
   readonly key: TokenKeyChoice;
 }
 
-const SCOPES_A_TABLE = 1_024;
-const scopes = new WeakMap<Table, Lru<TokenScope>>();
+const TENANTS_AN_INDEX = 1_024;
+const scopes = new WeakMap<BlindIndex, Lru<TokenScope>>();
+const places = new WeakMap<Table, readonly TokenPlace[]>();
 
 /** The columns of tokens, in the order of `layout.tokens`. */
-export function tokenPlaces({ indexes }: Table): TokenPlace[] {
-  return indexes.flatMap((index): TokenPlace[] => {
+export function tokenPlaces(definition: Table): readonly TokenPlace[] {
+  const known = places.get(definition);
+  if (known) return known;
+  const made = definition.indexes.flatMap((index): TokenPlace[] => {
     const { generation, isUnique, name, next, nextGeneration } = index;
     const own: TokenPlace = { index, name, key: isUnique ? generation : 'active' };
     return next === undefined ? [own] : [own, { index, name: next, key: nextGeneration }];
   });
+  places.set(definition, made);
+  return made;
 }
 
 /**
@@ -144,13 +149,14 @@ function formerIndex(
 }
 
 function tokenScopeOf(definition: Table, index: BlindIndex, tenant: ContextPart | undefined): TokenScope {
-  let ofTable = scopes.get(definition);
-  if (!ofTable) {
-    ofTable = new Lru(SCOPES_A_TABLE);
-    scopes.set(definition, ofTable);
+  // An index is of one definition: `table()` makes it anew.
+  let ofIndex = scopes.get(index);
+  if (!ofIndex) {
+    ofIndex = new Lru(TENANTS_AN_INDEX);
+    scopes.set(index, ofIndex);
   }
-  const id = JSON.stringify([index.name, typeof tenant, String(tenant)]);
-  const known = ofTable.get(id);
+  const id = tenant === undefined ? '' : `${typeof tenant}:${String(tenant)}`;
+  const known = ofIndex.get(id);
   if (known) return known;
   const scope = tokenScope({
     tenant,
@@ -160,6 +166,6 @@ function tokenScopeOf(definition: Table, index: BlindIndex, tenant: ContextPart 
     transform: index.transform.name,
     bits: index.bits,
   });
-  ofTable.set(id, scope);
+  ofIndex.set(id, scope);
   return scope;
 }

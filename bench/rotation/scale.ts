@@ -3,7 +3,7 @@
  * fills a table, rotates it once and tells how long that took and how its resident memory went. The slope is that of the
  * logarithm of the time over the logarithm of the records: 1 is proportional.
  *
- *     npm run bench:scale -- [--store sqlite|postgres|mariadb] [--records 10000,100000,1000000]
+ *     npm run bench:scale -- [--store sqlite|postgres|mariadb] [--records 10000,100000,1000000] [--engine webcrypto|node]
  */
 import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { activateKey, addKey, createKeyring } from 'cellseal';
 import { fileKeyring } from 'cellseal/file';
+import { nodeEngine } from 'cellseal/node';
 import { census, rotate } from 'cellseal/rotation';
 import { everything, fill, rawKey } from './people.js';
 import { type PlaceName, benchFolder, openPlace } from './places.js';
@@ -30,6 +31,7 @@ const { values, positionals } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite' },
     records: { type: 'string', default: '10000,31623,100000,316228,1000000' },
+    engine: { type: 'string', default: 'webcrypto' },
   },
   allowPositionals: true,
 });
@@ -40,7 +42,10 @@ else await compare(values.store as PlaceName, values.records.split(',').map(Numb
 async function measure(name: PlaceName, records: number): Promise<Outcome> {
   const folder = benchFolder();
   const place = await openPlace(name, join(folder.path, 'people.db'), true);
-  const keyring = await createKeyring(fileKeyring(join(folder.path, 'keyring')), { rawKey });
+  const keyring = await createKeyring(fileKeyring(join(folder.path, 'keyring')), {
+    rawKey,
+    ...(values.engine === 'node' ? { engine: nodeEngine() } : {}),
+  });
   await fill(place, keyring, records);
   await activateKey(keyring, await addKey(keyring));
   globalThis.gc?.();
@@ -58,7 +63,9 @@ async function measure(name: PlaceName, records: number): Promise<Outcome> {
 }
 
 async function compare(name: PlaceName, sizes: readonly number[]): Promise<void> {
-  console.log(`${name}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim()}`);
+  console.log(
+    `${name}, engine ${values.engine}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim()}`,
+  );
   console.log('records | seconds | records/s | MiB before | MiB at most');
   const outcomes: Outcome[] = [];
   for (const size of sizes) {
@@ -85,7 +92,7 @@ function inChild(name: PlaceName, records: number): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = fork(
       fileURLToPath(import.meta.url),
-      ['child', '--store', name, '--records', String(records)],
+      ['child', '--store', name, '--records', String(records), '--engine', values.engine],
       { execArgv: [...process.execArgv, '--expose-gc'] },
     );
     child.once('message', (outcome) => resolve(outcome as Outcome));

@@ -1,12 +1,14 @@
 import { type DataKey, Lru } from '../cipher/index.js';
 import { TOKEN_KEY_CACHE_ENTRIES } from '../limits.js';
-import { type MaybePromise, andThen, rescue } from '../maybe.js';
+import { type MaybePromise, andThen, isPromise, rescue } from '../maybe.js';
 import type { Engine, MacKey } from '../ports/engine.js';
 import { type IndexedValue, type TokenScope, tokenKey, tokenOf } from './token.js';
 
 /** Makes tokens; keeps the keys that it has derived for them. */
 export class TokenKeys {
   readonly #engine: Engine;
+  /** The key that each scope used last. */
+  #last = new WeakMap<TokenScope, { readonly indexKey: DataKey; readonly key: MacKey }>();
   readonly #derived = new Lru<MaybePromise<MacKey>>(TOKEN_KEY_CACHE_ENTRIES);
 
   constructor(engine: Engine) {
@@ -16,22 +18,29 @@ export class TokenKeys {
   /** The token of a value that is transformed already. */
   token(indexKey: DataKey, scope: TokenScope, value: IndexedValue): MaybePromise<string> {
     return andThen(this.#key(indexKey, scope), (key) =>
-      tokenOf(this.#engine, key, indexKey.keyIdBytes, scope, value),
+      tokenOf(this.#engine, key, indexKey.keyId, scope, value),
     );
   }
 
   clear(): void {
+    this.#last = new WeakMap();
     this.#derived.clear();
   }
 
   #key(indexKey: DataKey, scope: TokenScope): MaybePromise<MacKey> {
+    const last = this.#last.get(scope);
+    if (last?.indexKey === indexKey) return last.key;
     const id = `${indexKey.keyId}${scope.id}`;
     const known = this.#derived.get(id);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (!isPromise(known)) this.#last.set(scope, { indexKey, key: known });
+      return known;
+    }
     const deriving = rescue(
       () =>
         andThen(tokenKey(this.#engine, indexKey.key, scope), (key) => {
           this.#derived.set(id, key); // from now on without a promise
+          this.#last.set(scope, { indexKey, key });
           return key;
         }),
       (error): never => {

@@ -53,17 +53,17 @@ export function tokenKey(
   return engine.deriveMac(indexKey, hkdfInfo('cellseal/v1/blind-index', context));
 }
 
-/** The token of an already transformed value. */
+/** The token of an already transformed value. `keyId` as text. */
 export function tokenOf(
   engine: Engine,
   key: MacKey,
-  keyIdBytes: Bytes,
+  keyId: string,
   { context, bits }: TokenScope,
   value: IndexedValue,
 ): MaybePromise<string> {
   return andThen(
     engine.mac(key, concat(context, encodeIndexed(value))),
-    (mac) => `${tokenPrefix(keyIdBytes)}.${hex(truncate(mac, bits))}`,
+    (mac) => `${keyId.slice(0, TOKEN_PREFIX_CHARACTERS)}.${hex(truncate(mac, bits))}`,
   );
 }
 
@@ -76,11 +76,9 @@ export function indexToken(
   value: IndexedValue,
 ): MaybePromise<string> {
   const scope = tokenScope(place);
-  return andThen(tokenKey(engine, indexKey, scope), (key) => tokenOf(engine, key, keyIdBytes, scope, value));
-}
-
-function tokenPrefix(keyIdBytes: Bytes): string {
-  return base32(keyIdBytes).slice(0, TOKEN_PREFIX_CHARACTERS);
+  return andThen(tokenKey(engine, indexKey, scope), (key) =>
+    tokenOf(engine, key, base32(keyIdBytes), scope, value),
+  );
 }
 
 /** The leftmost bits, in as few bytes as hold them; the unused low bits are zero. */
