@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Keyring,
   addKey,
@@ -402,8 +402,7 @@ describe.each(KINDS)('a process over a keyring in %s that is killed', (kind) => 
       await make(await openKeyring(world.keyrings, { passphrase: current }), changeTo(FIRST, current), true);
       expect(await openersOf(world, [current, FIRST])).toEqual([FIRST]);
       await assertReads(world, await openKeyring(world.keyrings, { passphrase: FIRST }));
-      // A count of cells may be on its way to its file at this moment.
-      await vi.waitFor(() => expect(leftoversOf(world)).toEqual([]), { timeout: 5_000 });
+      expect(leftoversOf(world)).toEqual([]);
       assertTidy(world);
     },
     120_000,

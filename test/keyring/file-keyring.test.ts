@@ -2,6 +2,7 @@
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -128,6 +129,15 @@ describe('what a crash left behind', () => {
     writeFileSync(path(name), 'half a docu');
     utimesSync(path(name), when, when);
   }
+
+  it('goes, too, where it is a second name of the document that the write empties', async () => {
+    const known = await knownKeyring(undefined, fileKeyring(folder));
+    linkSync(path('keyring.1.json'), path('.keyring.0123456789abcdef.tmp'));
+    utimesSync(path('keyring.1.json'), OLD, OLD);
+    await addKey(known.keyring);
+    expect(names().filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(sizes()['keyring.1.json']).toBe(0);
+  });
 
   it('is removed at the next write once it is ten minutes old', async () => {
     leftover('.keyring.0123456789abcdef.tmp', OLD);

@@ -46,9 +46,10 @@ export async function writeDocument(
   if ((earlier.at(-1) ?? 0) !== revision - 1) return false;
   if (!(await linkNew(directory, pathOf(directory, revision), document))) return false;
   await syncDirectory(directory);
+  // First, because a leftover may be a second name of the document that is emptied now, which would make it look young.
+  await removeLeftovers(directory).catch(() => undefined);
   try {
     for (const old of earlier) await emptyFile(pathOf(directory, old));
-    await removeLeftovers(directory);
   } catch {
     // It is written, and says so; what could not be emptied the next write empties.
   }
