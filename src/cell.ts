@@ -60,12 +60,12 @@ export function cellPlace(
   record: ContextValue | undefined,
   tenant: ContextPart | undefined,
 ): CellPlace {
-  const { scope, columns } = partOf(definition, tenant);
-  const id = record === undefined ? column : `${column}\0`; // no name has a NUL
-  let known = columns.get(id);
+  const { scope, ofColumn, ofRecord } = partOf(definition, tenant);
+  const columns = record === undefined ? ofColumn : ofRecord;
+  let known = columns.get(column);
   if (!known) {
     known = columnPlace(definition, column, tenant, record !== undefined);
-    columns.set(id, known);
+    columns.set(column, known);
   }
   const { before, where } = known;
   const context = { before, record: record === undefined ? undefined : encodeRecord(record, where) };
@@ -225,11 +225,17 @@ function assertNotACell(opened: OpenedKeyring, { where }: CellPlace, value: unkn
   });
 }
 
+interface ColumnPlace {
+  readonly before: Bytes;
+  readonly where: Where;
+}
+
 /** What the places of a table and tenant have in common. */
 interface PlacesOf {
   readonly scope: Scope;
-  /** By column; of those bound to their record with a NUL behind. */
-  readonly columns: Map<string, { readonly before: Bytes; readonly where: Where }>;
+  /** Of cells bound to their column, and of those bound to their record: by column. */
+  readonly ofColumn: Map<string, ColumnPlace>;
+  readonly ofRecord: Map<string, ColumnPlace>;
 }
 
 function partOf(definition: Table, tenant: ContextPart | undefined): PlacesOf {
@@ -243,12 +249,18 @@ function partOf(definition: Table, tenant: ContextPart | undefined): PlacesOf {
   if (known) return known;
   const context = encodeContext('scope', { tenant, table: definition.name });
   assertScopeFits(context);
-  const made = { scope: { id: String.fromCharCode(...context), context }, columns: new Map() };
+  const scope = { id: String.fromCharCode(...context), context };
+  const made = { scope, ofColumn: new Map(), ofRecord: new Map() };
   ofTable.set(id, made);
   return made;
 }
 
-function columnPlace(definition: Table, column: string, tenant: ContextPart | undefined, hasRecord: boolean) {
+function columnPlace(
+  definition: Table,
+  column: string,
+  tenant: ContextPart | undefined,
+  hasRecord: boolean,
+): ColumnPlace {
   const where = Object.freeze({ table: definition.name, column });
   const encode = hasRecord ? encodeContextBefore : encodeContext;
   return { before: encode('cell', { tenant, table: definition.name, column }, where), where };

@@ -40,16 +40,16 @@ export async function lookup<T extends Table, N extends LookupName<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<Lookup> {
-  return await tokensToAsk(definition, name, values, keyring, ...options);
+  return await tokensToAsk(definition, name, values, keyring, options);
 }
 
 /** {@link lookup}, as far as the engine answers at once. */
-export function tokensToAsk<T extends Table, N extends LookupName<T>>(
-  definition: T,
-  name: N,
-  values: LookupValue<T, N> | readonly LookupValue<T, N>[],
+export function tokensToAsk(
+  definition: Table,
+  name: string,
+  values: unknown,
   keyring: Keyring,
-  ...options: RecordArguments<T>
+  options: readonly unknown[],
 ): MaybePromise<Lookup> {
   const index = indexNamed(definition, name);
   const where = { table: definition.name, column: index.attributes.join(',') };

@@ -100,7 +100,7 @@ export function lookupSync<T extends Table, N extends LookupName<T>>(
   keyring: SynchronousKeyring,
   ...options: RecordArguments<T>
 ): Lookup {
-  return atOnce(keyring, definition, true, () => tokensToAsk(definition, name, values, keyring, ...options));
+  return atOnce(keyring, definition, true, () => tokensToAsk(definition, name, values, keyring, options));
 }
 
 /** @param isFresh - whether the keyring has to be no older than it may be */
