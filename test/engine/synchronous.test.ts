@@ -1,6 +1,6 @@
 /** The functions whose names end in `Sync`: what the others give, at once; and a typed error where that cannot be. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { nodeEngine } from '../../src/engine/node.js';
 import { webCryptoEngine } from '../../src/engine/webcrypto.js';
 import {
@@ -128,6 +128,38 @@ describe('a synchronous function', () => {
     const made = await createKeyring(store, { rawKey: new Uint8Array(32), engine });
     const opened = await openKeyring(store, { rawKey: new Uint8Array(32), engine });
     expect(decryptRecordSync(people, encryptRecordSync(people, { id: 1, age: 7 }, made), opened).age).toBe(7);
+  });
+});
+
+describe('a process that cannot wait', () => {
+  it('seals under a new data key what another process opens, though its salt stays', async () => {
+    const store = memoryKeyring();
+    const keyring = await testKeyring({ store, engine });
+    for (const age of [1, 2, 3]) encryptCellSync(people, 'age', age, { id: 1 }, keyring); // its key is at hand
+    await activateKey(keyring, await addKey(keyring));
+    const cell = encryptCellSync(people, 'age', 2, { id: 1 }, keyring);
+    expect(decryptCellSync(people, 'age', cell, { id: 1 }, await testKeyring({ store, engine }))).toBe(2);
+  });
+
+  it('has its keyring read when half of the time is over, by what must not be stale', async () => {
+    const inner = memoryKeyring();
+    let reads = 0;
+    const store = {
+      ...inner,
+      read: (most: number) => {
+        reads++;
+        return inner.read(most);
+      },
+    };
+    const keyring = await createKeyring(store, { rawKey: new Uint8Array(32), engine, maxStaleMs: 60_000 });
+    const cell = encryptCellSync(people, 'age', 1, { id: 1 }, keyring);
+    const before = reads;
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 31_000);
+    decryptCellSync(people, 'age', cell, { id: 1 }, keyring);
+    expect(reads).toBe(before);
+    encryptCellSync(people, 'age', 2, { id: 1 }, keyring);
+    clock.mockRestore();
+    await vi.waitFor(() => expect(reads).toBe(before + 1));
   });
 });
 
