@@ -108,21 +108,14 @@ export function decodeBase32(text: string): Bytes | undefined {
 
 /** RFC 4648 base64url, not padded. */
 export function base64url(bytes: Uint8Array): string {
-  if (!nodeBuffer) return encodeRadix(BASE64URL, bytes);
-  return nodeBuffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length).toString('base64url');
+  return base64urlFrom(0, bytes);
 }
 
-/** {@link base64url} of the parts, which anybody may see, one after the other. */
-export function base64urlOf(...parts: readonly Uint8Array[]): string {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const joined = publicBytes(length);
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return base64url(joined);
+/** {@link base64url} of the bytes from `start` on. */
+export function base64urlFrom(start: number, { buffer, byteOffset, length }: Uint8Array): string {
+  const [offset, rest] = [byteOffset + start, length - start];
+  if (!nodeBuffer) return encodeRadix(BASE64URL, new Uint8Array(buffer, offset, rest));
+  return nodeBuffer.from(buffer as ArrayBuffer, offset, rest).toString('base64url');
 }
 
 /** The bytes, or `undefined` unless `text` is exactly what {@link base64url} writes for them. */
@@ -146,13 +139,34 @@ export function decodeBase64urlBehind(head: Bytes, text: string): Bytes | undefi
   return isWhole && out.toString('base64url', head.length) === text ? plain(out) : undefined;
 }
 
-/**
- * Bytes to write all over, of what anybody may see and nobody keeps: on Node a piece of its pool, which costs a fraction
- * of an `ArrayBuffer` of its own. Never for plaintext or keys, and never handed out.
- */
-export function publicBytes(length: number): Bytes {
-  return nodeBuffer ? plain(nodeBuffer.allocUnsafe(length)) : new Uint8Array(length);
+/** Of a slab: 8 KiB, of which a piece is at most an eighth. */
+const SLAB_BYTES = 8_192;
+const ALIGNED = 8;
+
+/** Hands out memory in pieces, each once and full of zeros: it costs a fraction of an `ArrayBuffer` of its own. */
+function slab(): (length: number) => Bytes {
+  let memory = new ArrayBuffer(0);
+  let used = 0;
+  return (length) => {
+    if (length > SLAB_BYTES / 8) return new Uint8Array(length);
+    if (used + length > memory.byteLength) {
+      memory = new ArrayBuffer(SLAB_BYTES);
+      used = 0;
+    }
+    const piece = new Uint8Array(memory, used, length);
+    used = (used + length + ALIGNED - 1) & -ALIGNED;
+    return piece;
+  };
 }
+
+/**
+ * Bytes full of zeros, of what anybody may see and nobody keeps: a piece of a slab. Never for plaintext or keys, and never
+ * handed out: a view on its `buffer` sees its neighbours.
+ */
+export const publicBytes = slab();
+
+/** {@link publicBytes} for plaintext that is about to be encrypted: a slab of its own. Never for keys, and never handed out. */
+export const plaintextBytes = slab();
 
 /** A `Buffer` has methods that do something else: its `slice` copies nothing. */
 function plain({ buffer, byteOffset, length }: NodeBuffer): Bytes {

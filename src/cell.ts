@@ -1,8 +1,9 @@
 import { isPlaintextInPlace, parsePlaintext } from './adopting.js';
 import type { Attribute } from './attribute.js';
-import { type Bytes, concat, viewBytes } from './bytes.js';
+import { type Bytes, copyBytes, publicBytes, viewBytes } from './bytes.js';
 import {
   type CellContext,
+  type DataKey,
   Lru,
   type Scope,
   assertScopeFits,
@@ -13,6 +14,7 @@ import { BrokenFrameError, assertOfType, decodeFramed, encodeFramed } from './co
 import {
   type ContextPart,
   type ContextValue,
+  type Envelope,
   cellTextOf,
   encodeContext,
   encodeContextBefore,
@@ -31,7 +33,8 @@ import {
   type Where,
 } from './errors.js';
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
-import { type MaybePromise, andThen, rescue } from './maybe.js';
+import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
+import type { AeadKey } from './ports/engine.js';
 import { SUITE_1 } from './suite.js';
 import type { Table } from './table.js';
 
@@ -77,10 +80,18 @@ export function cellPlace(
 /** value → framed value → cell */
 export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
   const opened = openedOf(keyring);
-  return andThen(validated(place, value), (valid) => {
-    const framed = encodeFramed(place.attribute.spec, valid, place.where);
-    return andThen(assertNotACell(opened, place, valid), () => sealFramed(opened, place, framed));
-  });
+  const valid = validated(place, value);
+  return isPromise(valid)
+    ? valid.then((awaited) => sealValid(opened, place, awaited))
+    : sealValid(opened, place, valid);
+}
+
+function sealValid(opened: OpenedKeyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
+  const framed = encodeFramed(place.attribute.spec, value, place.where);
+  const asking = assertNotACell(opened, place, value);
+  return asking !== undefined
+    ? asking.then(() => sealFramed(opened, place, framed))
+    : sealFramed(opened, place, framed);
 }
 
 /** cell → framed value → value */
@@ -92,7 +103,9 @@ export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): 
 /** {@link openValue} of what is no plaintext. */
 export function openStored(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
   const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
-  return andThen(framed, (bytes) => decoded(place, stored, bytes instanceof Rebound ? bytes.framed : bytes));
+  return isPromise(framed)
+    ? framed.then((awaited) => decoded(place, stored, awaited))
+    : decoded(place, stored, framed);
 }
 
 /** A framed value that opened in its former place. */
@@ -155,46 +168,68 @@ export function adoptedFramed(opened: OpenedKeyring, place: CellPlace, value: un
 
 /** framed value → encryption → envelope → stored form */
 export function sealFramed(opened: OpenedKeyring, place: CellPlace, framed: Bytes): MaybePromise<StoredCell> {
-  const { engine, random } = opened.environment;
-  return andThen(opened.sealingKey(place.tenant, place.where), (dataKey) => {
-    const salt = opened.cellKeys.nextSalt();
-    const iv = random(SUITE_1.ivBytes);
-    return opened.cellKeys.use(dataKey, place.scope, salt, (cellKey) =>
-      andThen(
-        sealRandomized(engine, cellKey, dataKey.prefix, salt, iv, place.context, framed),
-        ({ header, sealed }) =>
-          place.attribute.form === 'text'
-            ? cellTextOf(dataKey.keyId, header, sealed)
-            : concat(header, sealed),
-      ),
-    );
-  });
+  const dataKey = opened.sealingKey(place.tenant, place.where);
+  return isPromise(dataKey)
+    ? dataKey.then((known) => sealUnder(opened, place, framed, known))
+    : sealUnder(opened, place, framed, dataKey);
+}
+
+function sealUnder(
+  { environment: { engine, random }, cellKeys }: OpenedKeyring,
+  place: CellPlace,
+  framed: Bytes,
+  dataKey: DataKey,
+): MaybePromise<StoredCell> {
+  const salt = cellKeys.nextSalt();
+  const iv = random(SUITE_1.ivBytes, publicBytes(SUITE_1.ivBytes));
+  const seal = (key: AeadKey): MaybePromise<Bytes> =>
+    sealRandomized(engine, key, dataKey.prefix, salt, iv, place.context, framed);
+  const cell = cellKeys.use(dataKey, place.scope, salt, seal);
+  return isPromise(cell)
+    ? cell.then((sealed) => stored(place, dataKey, sealed))
+    : stored(place, dataKey, cell);
+}
+
+function stored({ attribute }: CellPlace, { keyId }: DataKey, cell: Bytes): StoredCell {
+  return attribute.form === 'text' ? cellTextOf(keyId, cell) : copyBytes(cell);
 }
 
 /** stored form → envelope → decryption → framed value */
 export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<Bytes> {
-  const { engine } = opened.environment;
   const cell = viewBytes(stored);
   if ((typeof cell === 'string') !== (place.attribute.form === 'text')) throw new NotACellError(place.where);
-  const { keyId, bytes } = parseCell(cell, 'randomized', place.attribute.spec.maxBytes, place.where);
+  const envelope = parseCell(cell, 'randomized', place.attribute.spec.maxBytes, place.where);
   const { table, column } = place.where;
-  const where = { table, column, keyId };
-  return andThen(opened.openingKey(keyId, place.tenant, where), (dataKey) =>
-    rescue(
-      () =>
-        opened.cellKeys.use(dataKey, place.scope, saltOf(bytes), (cellKey) =>
-          openRandomized(engine, cellKey, place.context, bytes),
-        ),
-      (error) => {
-        throw error instanceof AuthenticationError ? new AuthenticationError(where) : error;
-      },
-    ),
-  );
+  const where = { table, column, keyId: envelope.keyId };
+  const dataKey = opened.openingKey(envelope.keyId, place.tenant, where);
+  return isPromise(dataKey)
+    ? dataKey.then((known) => openUnder(opened, place, envelope, known, where))
+    : openUnder(opened, place, envelope, dataKey, where);
 }
 
-function decoded(place: CellPlace, stored: unknown, framed: Bytes): unknown {
+function openUnder(
+  { environment: { engine }, cellKeys }: OpenedKeyring,
+  { scope, context }: CellPlace,
+  { bytes }: Envelope,
+  dataKey: DataKey,
+  where: Where,
+): MaybePromise<Bytes> {
+  const refused = (error: unknown): never => {
+    throw error instanceof AuthenticationError ? new AuthenticationError(where) : error;
+  };
   try {
-    return decodeFramed(place.attribute.spec, framed);
+    const framed = cellKeys.use(dataKey, scope, saltOf(bytes), (key) =>
+      openRandomized(engine, key, context, bytes),
+    );
+    return isPromise(framed) ? framed.then(undefined, refused) : framed;
+  } catch (error) {
+    return refused(error);
+  }
+}
+
+function decoded(place: CellPlace, stored: unknown, opened: Bytes | Rebound): unknown {
+  try {
+    return decodeFramed(place.attribute.spec, opened instanceof Rebound ? opened.framed : opened);
   } catch (error) {
     if (!(error instanceof BrokenFrameError)) throw error;
     throw new AuthenticationError({ ...place.where, keyId: keyIdIfCell(viewBytes(stored)) });
@@ -217,12 +252,18 @@ function validated({ attribute: { schema }, where }: CellPlace, value: unknown):
  * Nothing is encrypted twice (docs/format.md §8). Bytes may look like a cell by chance, so they must name a key of ours:
  * of this moment, because another process may be sealing with a newer one already.
  */
-function assertNotACell(opened: OpenedKeyring, { where }: CellPlace, value: unknown): MaybePromise<void> {
+function assertNotACell(
+  opened: OpenedKeyring,
+  { where }: CellPlace,
+  value: unknown,
+): PromiseLike<void> | undefined {
   const keyId = keyIdIfCell(value);
-  if (keyId === undefined) return;
-  return andThen(typeof value === 'string' || opened.hasAfterReload(keyId), (isCell) => {
+  if (keyId === undefined) return undefined;
+  const refuse = (isCell: boolean): void => {
     if (isCell) throw new AlreadyACellError(where);
-  });
+  };
+  const isCell = typeof value === 'string' || opened.hasAfterReload(keyId);
+  return isPromise(isCell) ? isCell.then(refuse) : (refuse(isCell) as undefined);
 }
 
 interface ColumnPlace {

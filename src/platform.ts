@@ -2,8 +2,8 @@ import type { Bytes } from './bytes.js';
 import type { Clock, StopSignal } from './ports/clock.js';
 
 /** Bytes from the platform's cryptographic generator. */
-export function platformRandom(bytes: number): Bytes {
-  return globalThis.crypto.getRandomValues(new Uint8Array(bytes));
+export function platformRandom(bytes: number, into: Bytes = new Uint8Array(bytes)): Bytes {
+  return globalThis.crypto.getRandomValues(into);
 }
 
 /** The platform's clocks and timers. */

@@ -33,7 +33,7 @@ export function encryptRecordSync<T extends Table, R extends RecordInput<T>>(
   keyring: SynchronousKeyring,
   ...options: RecordArguments<T>
 ): EncryptedRecord<T, R> {
-  return atOnce(keyring, definition, true, () => sealRecord(definition, record, keyring, options));
+  return atOnce(keyring, definition, () => sealRecord(definition, record, keyring, options));
 }
 
 /**
@@ -47,7 +47,7 @@ export function decryptRecordSync<T extends Table, R extends StoredInput<T>>(
   keyring: SynchronousKeyring,
   ...options: RecordArguments<T>
 ): DecryptedRecord<T, R> {
-  return atOnce(keyring, definition, false, () => openRecord(definition, row, keyring, options));
+  return atOnce(keyring, definition, () => openRecord(definition, row, keyring, options));
 }
 
 /**
@@ -63,9 +63,7 @@ export function encryptCellSync<T extends Table, K extends AttributeName<T>>(
   keyring: SynchronousKeyring,
   ...options: RecordArguments<T>
 ): CellNamed<T, K> {
-  const cell = atOnce(keyring, definition, true, () =>
-    sealOne(definition, attribute, value, id, keyring, options),
-  );
+  const cell = atOnce(keyring, definition, () => sealOne(definition, attribute, value, id, keyring, options));
   return cell as CellNamed<T, K>;
 }
 
@@ -82,9 +80,7 @@ export function decryptCellSync<T extends Table, K extends AttributeName<T>>(
   keyring: SynchronousKeyring,
   ...options: RecordArguments<T>
 ): ValueOf<AttributeNamed<T, K>> | null {
-  const value = atOnce(keyring, definition, false, () =>
-    openOne(definition, attribute, cell, id, keyring, options),
-  );
+  const value = atOnce(keyring, definition, () => openOne(definition, attribute, cell, id, keyring, options));
   return value as ValueOf<AttributeNamed<T, K>> | null;
 }
 
@@ -100,21 +96,14 @@ export function lookupSync<T extends Table, N extends LookupName<T>>(
   keyring: SynchronousKeyring,
   ...options: RecordArguments<T>
 ): Lookup {
-  return atOnce(keyring, definition, true, () => tokensToAsk(definition, name, values, keyring, options));
+  return atOnce(keyring, definition, () => tokensToAsk(definition, name, values, keyring, options));
 }
 
-/** @param isFresh - whether the keyring has to be no older than it may be */
-function atOnce<T>(
-  keyring: Keyring,
-  { name: table }: Table,
-  isFresh: boolean,
-  work: () => MaybePromise<T>,
-): T {
+function atOnce<T>(keyring: Keyring, { name: table }: Table, work: () => MaybePromise<T>): T {
   const opened = openedOf(keyring);
   const { engine } = opened.environment;
   if (!('atOnce' in engine)) throw new NotSynchronousError('engine', { table });
-  if (isFresh) opened.refreshAhead();
-  const result = (engine as SynchronousEngine).atOnce(work);
+  const result = opened.atOnce(() => (engine as SynchronousEngine).atOnce(work));
   if (!isPromise(result)) return result;
   ignore(result);
   throw new NotSynchronousError('waiting', { table });

@@ -22,6 +22,7 @@ export interface Scope {
 }
 
 interface LastUsed {
+  readonly scope: Scope;
   readonly dataKey: DataKey;
   readonly salt: Bytes;
   readonly key: AeadKey;
@@ -41,8 +42,9 @@ export class CellKeys {
   readonly #engine: Engine;
   readonly #random: RandomSource;
   readonly #warm: Lru<AeadKey>;
-  /** The cell key that each scope used last. */
+  /** The cell key that each scope used last, and that which was used last of all. */
   #last = new WeakMap<Scope, LastUsed>();
+  #newest: LastUsed | undefined;
   readonly #deriving = new Map<string, Derivation>();
   #salt: Bytes | undefined;
   #cellsLeft = 0;
@@ -67,6 +69,7 @@ export class CellKeys {
   clear(): void {
     this.#warm.clear();
     this.#last = new WeakMap();
+    this.#newest = undefined;
   }
 
   /** Does `work` with the cell key; keeps the key if the work succeeds. */
@@ -76,12 +79,16 @@ export class CellKeys {
     salt: Bytes,
     work: (key: AeadKey) => MaybePromise<T>,
   ): MaybePromise<T> {
-    const last = this.#last.get(scope);
-    if (last && last.dataKey === dataKey && equalBytes(last.salt, salt)) return work(last.key);
+    const last = this.#newest?.scope === scope ? this.#newest : this.#last.get(scope);
+    if (last && last.dataKey === dataKey && equalBytes(last.salt, salt)) {
+      this.#newest = last;
+      return work(last.key);
+    }
     const id = `${dataKey.keyId}${String.fromCharCode(...salt)}${scope.id}`;
     const warm = this.#warm.get(id);
     if (warm) {
-      this.#last.set(scope, { dataKey, salt: salt.slice(), key: warm });
+      this.#newest = { scope, dataKey, salt: salt.slice(), key: warm };
+      this.#last.set(scope, this.#newest);
       return work(warm);
     }
 

@@ -1,6 +1,6 @@
 import { type Bytes, publicBytes } from '../bytes.js';
-import { randomizedParts } from '../envelope/index.js';
-import { type MaybePromise, andThen } from '../maybe.js';
+import { ivOf } from '../envelope/index.js';
+import type { MaybePromise } from '../maybe.js';
 import type { AeadKey, Engine } from '../ports/engine.js';
 import { HEADER_BYTES, PREFIX_BYTES, SUITE_1 } from '../suite.js';
 
@@ -10,14 +10,7 @@ export interface CellContext {
   readonly record: Bytes | undefined;
 }
 
-/** A cell whose parts are not put together yet. */
-export interface SealedParts {
-  readonly header: Bytes;
-  /** ciphertext ‖ tag */
-  readonly sealed: Bytes;
-}
-
-/** A randomized cell from a framed value (docs/format.md §3). The IV is an argument: it is drawn above. */
+/** A randomized cell from a framed value (docs/format.md §3). The IV is an argument: it is drawn above. {@link publicBytes}. */
 export function sealRandomized(
   engine: Engine,
   cellKey: AeadKey,
@@ -26,15 +19,12 @@ export function sealRandomized(
   iv: Bytes,
   context: CellContext,
   framed: Bytes,
-): MaybePromise<SealedParts> {
+): MaybePromise<Bytes> {
   const authenticated = withContext(context);
   authenticated.set(prefix);
   authenticated.set(salt, PREFIX_BYTES);
   authenticated.set(iv, PREFIX_BYTES + SUITE_1.saltBytes);
-  return andThen(engine.seal(cellKey, iv, authenticated, framed), (sealed) => ({
-    header: authenticated.subarray(0, HEADER_BYTES),
-    sealed,
-  }));
+  return engine.seal(cellKey, iv, authenticated, framed, authenticated.subarray(0, HEADER_BYTES));
 }
 
 /** The framed value of a randomized cell, or `AuthenticationError`. */
@@ -44,10 +34,9 @@ export function openRandomized(
   context: CellContext,
   cell: Bytes,
 ): MaybePromise<Bytes> {
-  const { header, iv, sealed } = randomizedParts(cell);
   const authenticated = withContext(context);
-  authenticated.set(header);
-  return engine.open(cellKey, iv, authenticated, sealed);
+  for (let i = 0; i < HEADER_BYTES; i++) authenticated[i] = cell[i] as number;
+  return engine.open(cellKey, ivOf(cell), authenticated, cell, HEADER_BYTES);
 }
 
 /** header ‖ context, with nothing in its header yet. */

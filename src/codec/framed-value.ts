@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.js';
+import { type Bytes, plaintextBytes } from '../bytes.js';
 import { InvalidValueError, ValueTooLongError, type Where } from '../errors.js';
 import { BrokenFrameError, NotOfTypeError } from './failures.js';
 import { type IntegerForm, NULL_TYPE_ID, VALUE_TYPES, type ValueTypeName } from './value-types.js';
@@ -40,7 +40,7 @@ export function encodeFramed(spec: ValueSpec, value: unknown, where: Where): Byt
 function frame(spec: ValueSpec, typeId: number, valueBytes: number, where: Where): Bytes {
   const length = framedLength(valueBytes, spec.pad);
   if (length > spec.maxBytes) throw new ValueTooLongError(spec.maxBytes, where);
-  const framed = new Uint8Array(length);
+  const framed = plaintextBytes(length);
   framed[0] = typeId | (spec.pad === undefined ? 0 : PADDED_BIT);
   if (spec.pad !== undefined) framed[1 + valueBytes] = PADDING_MARKER;
   return framed;

@@ -84,22 +84,24 @@ export function nodeEngine({
     deriveMac: (key, info) => wiped(hkdf(key, NOTHING, info)),
     deriveStream: (key, info) => wiped(hkdf(key, NOTHING, info)),
 
-    seal(key, iv, aad, plaintext) {
+    seal(key, iv, aad, plaintext, head = NOTHING) {
       if (isForPool(plaintext))
-        return inPool(key).then((pooledKey) => pool.seal(pooledKey, iv, aad, plaintext));
+        return inPool(key).then((pooledKey) => pool.seal(pooledKey, iv, aad, plaintext, head));
       const cipher = createCipheriv('aes-256-gcm', inside(key), iv, GCM);
       cipher.setAAD(aad);
       const ciphertext = cipher.update(plaintext);
       cipher.final(); // GCM leaves nothing to the end
-      const sealed = publicBytes(ciphertext.length + SUITE_1.tagBytes);
-      sealed.set(ciphertext);
-      sealed.set(cipher.getAuthTag(), ciphertext.length);
+      const end = head.length + ciphertext.length;
+      const sealed = publicBytes(end + SUITE_1.tagBytes);
+      sealed.set(head);
+      sealed.set(ciphertext, head.length);
+      sealed.set(cipher.getAuthTag(), end);
       return sealed;
     },
-    open(key, iv, aad, ciphertext) {
-      if (isForPool(ciphertext))
-        return inPool(key).then((pooledKey) => pool.open(pooledKey, iv, aad, ciphertext));
-      return open(key, iv, aad, ciphertext);
+    open(key, iv, aad, sealed, headBytes = 0) {
+      if (isForPool(sealed))
+        return inPool(key).then((pooledKey) => pool.open(pooledKey, iv, aad, sealed, headBytes));
+      return open(key, iv, aad, sealed, headBytes);
     },
 
     mac: hmac,
@@ -115,13 +117,13 @@ export function nodeEngine({
   };
 }
 
-function open(key: AeadKey, iv: Bytes, aad: Bytes, ciphertext: Bytes): Bytes {
-  const end = ciphertext.length - SUITE_1.tagBytes;
-  if (end < 0) throw new AuthenticationError();
+function open(key: AeadKey, iv: Bytes, aad: Bytes, sealed: Bytes, headBytes = 0): Bytes {
+  const end = sealed.length - SUITE_1.tagBytes;
+  if (end < headBytes) throw new AuthenticationError();
   const decipher = createDecipheriv('aes-256-gcm', inside(key), iv, GCM);
   decipher.setAAD(aad);
-  decipher.setAuthTag(ciphertext.subarray(end));
-  const plaintext = view(decipher.update(ciphertext.subarray(0, end)));
+  decipher.setAuthTag(sealed.subarray(end));
+  const plaintext = view(decipher.update(sealed.subarray(headBytes, end)));
   try {
     decipher.final();
   } catch {

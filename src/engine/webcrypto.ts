@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes.js';
+import { type Bytes, concat } from '../bytes.js';
 import { AuthenticationError } from '../errors.js';
 import type { AeadKey, DerivationKey, Engine, MacKey, OpaqueKey, StreamKey } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
@@ -49,10 +49,10 @@ export function webCryptoEngine(subtle: Subtle = globalThis.crypto.subtle): Engi
     },
 
     async unwrapKey(key, iv, wrapped, aad) {
-      const unwrapped = await verified(
-        subtle.unwrapKey('raw', wrapped, inside(key), gcm(iv, aad), 'HKDF', false, [...HKDF_USES]),
-      );
-      return outside<DerivationKey>(unwrapped);
+      const unwrapping = subtle.unwrapKey('raw', wrapped, inside(key), gcm(iv, aad), 'HKDF', false, [
+        ...HKDF_USES,
+      ]);
+      return outside<DerivationKey>(await unwrapping.catch(refused));
     },
 
     async deriveBytes(key, info, bytes) {
@@ -76,12 +76,13 @@ export function webCryptoEngine(subtle: Subtle = globalThis.crypto.subtle): Engi
       return outside<StreamKey>(await derive(key, NOTHING, info, into, ['encrypt', 'decrypt']));
     },
 
-    async seal(key, iv, aad, plaintext) {
-      return new Uint8Array(await subtle.encrypt(gcm(iv, aad), inside(key), plaintext));
+    seal(key, iv, aad, plaintext, head = NOTHING) {
+      const sealing = subtle.encrypt(gcm(iv, aad), inside(key), plaintext);
+      return sealing.then((sealed) => concat(head, new Uint8Array(sealed)));
     },
 
-    async open(key, iv, aad, ciphertext) {
-      return new Uint8Array(await verified(subtle.decrypt(gcm(iv, aad), inside(key), ciphertext)));
+    open(key, iv, aad, sealed, headBytes = 0) {
+      return subtle.decrypt(gcm(iv, aad), inside(key), sealed.subarray(headBytes)).then(plain, refused);
     },
 
     async mac(key, data) {
@@ -118,12 +119,13 @@ function outside<K extends OpaqueKey<string>>(key: WebCryptoKey): K {
   return key as unknown as K;
 }
 
+function plain(buffer: ArrayBuffer): Bytes {
+  return new Uint8Array(buffer);
+}
+
 /** WebCrypto says OperationError where a tag does not verify; anything else is a fault of its own. */
-async function verified<T>(opening: Promise<T>): Promise<T> {
-  try {
-    return await opening;
-  } catch (error) {
-    if ((error as { name?: unknown }).name === 'OperationError') throw new AuthenticationError();
-    throw error;
-  }
+function refused(error: unknown): never {
+  throw (error as { name?: unknown } | undefined)?.name === 'OperationError'
+    ? new AuthenticationError()
+    : error;
 }

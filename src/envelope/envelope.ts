@@ -1,8 +1,7 @@
 import {
   type Bytes,
   base32,
-  base64url,
-  base64urlOf,
+  base64urlFrom,
   concat,
   decodeBase32,
   decodeBase64urlBehind,
@@ -45,13 +44,9 @@ export function saltOf(cell: Bytes): Bytes {
   return cell.subarray(PREFIX_BYTES, PREFIX_BYTES + SUITE_1.saltBytes);
 }
 
-/** The other parts of a randomized cell. */
-export function randomizedParts(cell: Bytes): { header: Bytes; iv: Bytes; sealed: Bytes } {
-  return {
-    header: cell.subarray(0, HEADER_BYTES),
-    iv: cell.subarray(PREFIX_BYTES + SUITE_1.saltBytes, HEADER_BYTES),
-    sealed: cell.subarray(HEADER_BYTES),
-  };
+/** The IV of a randomized cell. */
+export function ivOf(cell: Bytes): Bytes {
+  return cell.subarray(PREFIX_BYTES + SUITE_1.saltBytes, HEADER_BYTES);
 }
 
 /** The parts of a deterministic cell. */
@@ -68,12 +63,12 @@ export function deterministicParts(cell: Bytes): { prefix: Bytes; syntheticIv: B
 export function cellText(cell: Bytes): string {
   const letter = cell[1] === MODES.randomized.byte ? MODES.randomized.letter : MODES.deterministic.letter;
   const keyId = base32(cell.subarray(2, PREFIX_BYTES));
-  return `cs${SUITE_1.id}${letter}.${keyId}.${base64url(cell.subarray(PREFIX_BYTES))}`;
+  return `cs${SUITE_1.id}${letter}.${keyId}.${base64urlFrom(PREFIX_BYTES, cell)}`;
 }
 
-/** The text form of a randomized cell whose parts are not put together: of the key `keyId`, with a header and what was sealed. */
-export function cellTextOf(keyId: string, header: Bytes, sealed: Bytes): string {
-  return `${TEXT_START}${keyId}.${base64urlOf(header.subarray(PREFIX_BYTES), sealed)}`;
+/** {@link cellText} of a randomized cell of the key `keyId`. */
+export function cellTextOf(keyId: string, cell: Bytes): string {
+  return `${TEXT_START}${keyId}.${base64urlFrom(PREFIX_BYTES, cell)}`;
 }
 
 /** Refuses in the order of docs/format.md §8: not a cell, unknown suite, mode, too short, too long. */
@@ -119,6 +114,7 @@ function dissectText(text: string): Envelope | Refusal {
     const bytes = prefix && decodeBase64urlBehind(prefix, text.slice(KEY_TAG_CHARACTERS));
     if (bytes) return { mode: 'randomized', keyId, bytes };
   }
+  if (!text.startsWith('cs')) return NotACellError;
   const match = SHAPE.exec(text);
   if (!match) return NotACellError;
   const [, suite, letter, keyId] = match as unknown as [string, string, string, string];

@@ -11,12 +11,13 @@ export {
   hkdfInfo,
 } from './context.js';
 export {
+  type Envelope,
   cellText,
   cellTextOf,
   deterministicParts,
+  ivOf,
   keyIdIfCell,
   parseCell,
   prefixBytes,
-  randomizedParts,
   saltOf,
 } from './envelope.js';

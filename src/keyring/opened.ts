@@ -54,6 +54,13 @@ interface Found {
   readonly entry: KeyEntry | undefined;
 }
 
+/** A data key as it was given last, and what must be the same for it to be given again. */
+interface AtHand {
+  readonly held: Held;
+  readonly tenant: ContextPart | undefined;
+  readonly dataKey: DataKey;
+}
+
 /** What stands behind a `Keyring`: the newest document, and the keys that have been unwrapped. */
 export class OpenedKeyring {
   readonly environment: Environment;
@@ -69,6 +76,11 @@ export class OpenedKeyring {
   readonly #loaded = new Lru<MaybePromise<DataKey>>(DATA_KEY_CACHE_ENTRIES);
   readonly #told = new Set<string>();
   readonly #closing = new Set<() => Promise<void>>();
+  /** How many calls are being answered that cannot wait. */
+  #callsAtOnce = 0;
+  /** What cells were sealed under last, and opened under. */
+  #sealing: AtHand | undefined;
+  #opening: AtHand | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(newest: HeldDocument) {
@@ -105,18 +117,37 @@ export class OpenedKeyring {
     return this.newest.refresh();
   }
 
+  /** Does `work` for a caller who cannot wait. */
+  atOnce<T>(work: () => T): T {
+    this.#callsAtOnce++;
+    try {
+      return work();
+    } finally {
+      this.#callsAtOnce--;
+    }
+  }
+
   // ── Keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The data key for one more cell of a tenant: its own, or else the one that all share. Counts the cell. */
   sealingKey(tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
-    return this.#fresh(() => this.#sealingKey(tenant, where));
+    return this.#mustFreshen()
+      ? this.#freshen().then(() => this.#sealingKey(tenant, where))
+      : this.#sealingKey(tenant, where);
   }
 
   #sealingKey(tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
+    const atHand = this.#sealing;
+    if (atHand && atHand.held === this.newest.held && atHand.tenant === tenant) {
+      this.usage.count(atHand.dataKey.keyId);
+      return atHand.dataKey;
+    }
     return andThen(this.#sealingEntry(tenant), ({ held, entry }) => {
       if (!entry) throw new NoActiveKeyError(where);
       this.usage.count(keyIdOf(entry));
-      return this.#load(held, entry);
+      const dataKey = this.#load(held, entry);
+      if (!isPromise(dataKey)) this.#sealing = { held, tenant, dataKey };
+      return dataKey;
     });
   }
 
@@ -213,15 +244,16 @@ export class OpenedKeyring {
 
   /** Does it with a keyring that is not older than it may be. */
   #fresh<T>(work: () => MaybePromise<T>): MaybePromise<T> {
-    this.newest.assertOpen();
-    return this.newest.isStale ? this.#freshen().then(work) : work();
+    return this.#mustFreshen() ? this.#freshen().then(work) : work();
   }
 
-  /** Has the keyring read again when half of its time is over: for who cannot wait for it when all is. */
-  refreshAhead(): void {
+  /** Whether the keyring is older than it may be; has it read again when half of its time is over, for who cannot wait. */
+  #mustFreshen(): boolean {
     this.newest.assertOpen();
     const { ageMs, maxStaleMs } = this.newest;
-    if (ageMs > maxStaleMs / 2) ignore(this.#reloads.request());
+    if (ageMs > maxStaleMs) return true;
+    if (this.#callsAtOnce > 0 && ageMs > maxStaleMs / 2) ignore(this.#reloads.request());
+    return false;
   }
 
   /** Reads the keyring again, or refuses: its keys may have been replaced. */
@@ -254,8 +286,20 @@ export class OpenedKeyring {
   /** The data key that a cell names, if it may be used for this tenant; an unknown one reads the keyring again, once. */
   openingKey(keyId: string, tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
     this.newest.assertOpen();
+    const atHand = this.#opening;
+    if (
+      atHand &&
+      atHand.dataKey.keyId === keyId &&
+      atHand.held === this.newest.held &&
+      atHand.tenant === tenant
+    )
+      return atHand.dataKey;
     return andThen(this.#entry(keyId, tenant), ({ held, entry }) => {
-      if (entry?.kind === 'data') return this.#load(held, assertOpens(entry, tenant, where));
+      if (entry?.kind === 'data') {
+        const dataKey = this.#load(held, assertOpens(entry, tenant, where));
+        if (!isPromise(dataKey)) this.#opening = { held, tenant, dataKey };
+        return dataKey;
+      }
       if (entry) throw new UnknownKeyError(where); // an index key: reading again would not make it a data key
       return this.#openingKeyAfterReload(keyId, tenant, where);
     });
@@ -440,6 +484,8 @@ export class OpenedKeyring {
 
   async #close(): Promise<void> {
     this.newest.close();
+    this.#sealing = undefined;
+    this.#opening = undefined;
     this.#loaded.clear();
     this.cellKeys.clear();
     this.tokenKeys.clear();

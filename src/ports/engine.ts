@@ -44,10 +44,10 @@ export interface Engine {
   /** HKDF-SHA-256 to an AES-256-CTR key. */
   deriveStream(key: DerivationKey, info: Bytes): MaybePromise<StreamKey>;
 
-  /** AES-256-GCM: ciphertext ‖ 128-bit tag. */
-  seal(key: AeadKey, iv: Bytes, aad: Bytes, plaintext: Bytes): MaybePromise<Bytes>;
-  /** The reverse; `AuthenticationError` where the tag does not verify. */
-  open(key: AeadKey, iv: Bytes, aad: Bytes, ciphertext: Bytes): MaybePromise<Bytes>;
+  /** AES-256-GCM: `head` as it is (none, if it is not given) ‖ ciphertext ‖ 128-bit tag. */
+  seal(key: AeadKey, iv: Bytes, aad: Bytes, plaintext: Bytes, head?: Bytes): MaybePromise<Bytes>;
+  /** The reverse, of what stands behind so many bytes of a head (0, if it is not given); `AuthenticationError` where the tag does not verify. */
+  open(key: AeadKey, iv: Bytes, aad: Bytes, sealed: Bytes, headBytes?: number): MaybePromise<Bytes>;
   /** HMAC-SHA-256. */
   mac(key: MacKey, data: Bytes): MaybePromise<Bytes>;
   /** Compares in constant time. */
@@ -64,5 +64,5 @@ export interface SynchronousEngine extends Engine {
   atOnce<T>(work: () => T): T;
 }
 
-/** Random bytes from the platform's cryptographic generator. */
-export type RandomSource = (bytes: number) => Bytes;
+/** Random bytes from the platform's cryptographic generator. They may come in `into`, which has room for exactly so many. */
+export type RandomSource = (bytes: number, into?: Bytes) => Bytes;
