@@ -1,4 +1,4 @@
-import { type Bytes, concat } from '../bytes.js';
+import { type Bytes, publicBytes } from '../bytes.js';
 import { AuthenticationError } from '../errors.js';
 import type { AeadKey, DerivationKey, Engine, MacKey, OpaqueKey, StreamKey } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
@@ -77,8 +77,12 @@ export function webCryptoEngine(subtle: Subtle = globalThis.crypto.subtle): Engi
     },
 
     seal(key, iv, aad, plaintext, head = NOTHING) {
-      const sealing = subtle.encrypt(gcm(iv, aad), inside(key), plaintext);
-      return sealing.then((sealed) => concat(head, new Uint8Array(sealed)));
+      return subtle.encrypt(gcm(iv, aad), inside(key), plaintext).then((sealed) => {
+        const joined = publicBytes(head.length + sealed.byteLength);
+        joined.set(head);
+        joined.set(plain(sealed), head.length);
+        return joined;
+      });
     },
 
     open(key, iv, aad, sealed, headBytes = 0) {

@@ -24,8 +24,7 @@ function bundle(contents: string, external: readonly string[] = []) {
     format: 'esm',
     platform: 'browser',
     target: 'es2023',
-    minifyWhitespace: true,
-    minifyIdentifiers: true,
+    minify: true,
     external: [...external],
     logLevel: 'silent',
   });
