@@ -4,8 +4,8 @@ import { encodeFramed } from '../../src/codec/index.js';
 import { encodeRecord, keyIdIfCell } from '../../src/envelope/index.js';
 import { contextRecord } from '../../src/record-id.js';
 import type { Table } from '../../src/table.js';
-import type { Job, Reader } from './batch.js';
 import { type Cells, OVERHEAD_BYTES } from './cells.js';
+import type { Job, Reader } from './crew.js';
 
 /** `cs1r.`, key id, `.`: what every cell of a key begins with, as text. */
 export const TAG_CHARACTERS = 32;

@@ -1,6 +1,6 @@
 /** Contenders by turns, each beside two others: what is shipped, and one thread that does the least. */
 import { type Effort, inTurn, quantile, ratioOf } from '../measure.js';
-import { type Row, rounded } from '../report.js';
+import type { Row } from '../report.js';
 
 /** What is timed: a batch, from the call until its last result is there. */
 export interface Contender {
@@ -69,11 +69,4 @@ async function once({ run }: Contender): Promise<number> {
   const began = performance.now();
   const own = await run();
   return typeof own === 'number' ? own : performance.now() - began;
-}
-
-/** How many times as fast as a floor: median, and quartiles. */
-export function speedOf(row: Row | undefined): string {
-  if (!row?.ratio) return '';
-  const { median, low, high } = row.ratio;
-  return `${rounded(1 / median)} (${rounded(1 / high)}–${rounded(1 / low)})`;
 }
