@@ -17,8 +17,9 @@ export interface Case {
   readonly floors: readonly string[];
 }
 
-const MOST_ROUNDS_OF_LONG_CALLS = 9;
-const LONG_CALL_MS = 100;
+/** So that all cases together take less than three minutes: rounds end after so long, but for a few. */
+const LONGEST_MS = 6_000;
+const LEAST_ROUNDS = 7;
 
 /** A row for each contender and floor: microseconds a record, and the ratio of times within a round. */
 export async function alternate(
@@ -27,17 +28,15 @@ export async function alternate(
   contenders: readonly Contender[],
 ): Promise<Row[]> {
   const calls = new Map<Contender, number>();
-  let longestMs = 0;
   for (const contender of contenders) {
     const ms = await warmUp(contender, effort);
-    longestMs = Math.max(longestMs, ms);
     calls.set(contender, Math.max(1, Math.round(effort.roundMs / ms)));
   }
-  const rounds =
-    longestMs > LONG_CALL_MS ? Math.min(effort.rounds, MOST_ROUNDS_OF_LONG_CALLS) : effort.rounds;
   const times = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const contender of inTurn(contenders, round)) {
+  const began = performance.now();
+  let rounds = 0;
+  while (rounds < effort.rounds && (rounds < LEAST_ROUNDS || performance.now() - began < LONGEST_MS)) {
+    for (const contender of inTurn(contenders, rounds++)) {
       const count = calls.get(contender) as number;
       let ms = 0;
       for (let i = 0; i < count; i++) ms += await once(contender);
