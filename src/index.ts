@@ -157,7 +157,13 @@ export type {
   TenantOptions,
   ValueOf,
 } from './record-types.js';
-export { type ManyOptions, decryptRecords, encryptRecords } from './records.js';
+export {
+  type ManyOptions,
+  decryptEach,
+  decryptRecords,
+  encryptEach,
+  encryptRecords,
+} from './records.js';
 export { type Schema, schema } from './schema.js';
 export type {
   StandardFailure,

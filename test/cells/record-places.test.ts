@@ -4,11 +4,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { integer, text, uuid } from '../../src/attribute.js';
 import type { Keyring } from '../../src/keyring/index.js';
 import { decryptCell, decryptRecord, encryptCell, encryptRecord } from '../../src/record.js';
-import { table } from '../../src/table.js';
+import { type Table, table } from '../../src/table.js';
 import { newKeyring } from './support.js';
 
 const NAMES = ['a', 'b', 'c', 'd'] as const;
-type Name = (typeof NAMES)[number];
 
 /** New each time, so that nothing is known of it. */
 const define = () => ({
@@ -53,27 +52,18 @@ describe('the cells of one record after another', () => {
   it.each(['plain', 'ofTenants', 'rebinding'] as const)('live where each lives alone: %s', async (which) => {
     await fc.assert(
       fc.asyncProperty(patches, async (all) => {
-        const definition = define()[which];
+        const definition = define()[which] as Table;
         for (const { no, id, tenant, names, value } of all) {
-          const options = (which === 'ofTenants' ? [{ tenant }] : []) as [];
+          const options = which === 'ofTenants' ? ([{ tenant }] as const) : ([] as const);
           const patch = { no, id, ...Object.fromEntries(names.map((name) => [name, value])) };
-          const row = await encryptRecord(definition as never, patch, keyring, ...options);
+          const row = await encryptRecord(definition, patch, keyring, ...options);
           const alone: Record<string, unknown> = { no, id };
           for (const name of names) {
-            const cell = (row as Record<Name, string>)[name];
-            expect(
-              await decryptCell(definition as never, name as never, cell, { no, id }, keyring, ...options),
-            ).toBe(value);
-            alone[name] = await encryptCell(
-              definition as never,
-              name as never,
-              value as never,
-              { no, id },
-              keyring,
-              ...options,
-            );
+            const cell = (row as Record<string, unknown>)[name] as string;
+            expect(await decryptCell(definition, name, cell, { no, id }, keyring, ...options)).toBe(value);
+            alone[name] = await encryptCell(definition, name, value, { no, id }, keyring, ...options);
           }
-          expect(await decryptRecord(definition as never, alone, keyring, ...options)).toEqual(patch);
+          expect(await decryptRecord(definition, alone, keyring, ...options)).toEqual(patch);
         }
       }),
       { numRuns: 60 },
