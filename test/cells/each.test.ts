@@ -223,6 +223,28 @@ describe('settleEach', () => {
     await pause(5); // vitest fails where a rejection is unhandled
   });
 
+  it('does no work for what comes after it was left', async () => {
+    let arrive = (): void => {};
+    const source: AsyncIterable<number> = {
+      [Symbol.asyncIterator]() {
+        let given = 0;
+        return {
+          next: () =>
+            new Promise((resolve) => {
+              arrive = () => resolve({ value: given++, done: false });
+              if (given === 0) arrive();
+            }),
+          return: async () => ({ value: undefined, done: true }),
+        };
+      },
+    };
+    const worked: number[] = [];
+    for await (const _ of settleEach(source, 4, (item) => worked.push(item))) break;
+    arrive();
+    await pause(1);
+    expect(worked).toEqual([0]);
+  });
+
   it('takes what is no result of an iterator for a fault of the source', async () => {
     const broken = { [Symbol.asyncIterator]: () => ({ next: async () => undefined as never }) };
     await expect(settleEach(broken, 1, () => 1).next()).rejects.toThrow(TypeError);

@@ -131,19 +131,26 @@ describe('the next turn', () => {
     ['MessageChannel', ['setImmediate']],
     ['setTimeout', ['setImmediate', 'MessageChannel']],
   ];
-  it.each(stubs)('is each one’s own, in the order of those who wait: by %s', async (_, without) => {
-    for (const name of without) vi.stubGlobal(name, undefined);
+  it.each(stubs)(
+    'comes in the order of those who wait, and nobody goes on at once: by %s',
+    async (_, without) => {
+      for (const name of without) vi.stubGlobal(name, undefined);
+      const order: string[] = [];
+      const all = Promise.all(['a', 'b', 'c'].map((name) => nextTurn().then(() => order.push(name))));
+      await undefined;
+      order.push('now');
+      await all;
+      expect(order).toEqual(['now', 'a', 'b', 'c']);
+    },
+  );
+
+  it('is each one’s own: what came up in that of the first is done before that of the third', async () => {
     const order: string[] = [];
-    // What is queued for after a turn runs before the next one begins.
-    const wait = async (name: string): Promise<void> => {
-      await nextTurn();
-      order.push(name);
-      queueMicrotask(() => order.push(`after ${name}`));
-    };
-    const all = Promise.all(['a', 'b', 'c'].map(wait));
-    order.push('now');
-    await all;
-    await undefined;
-    expect(order).toEqual(['now', 'a', 'after a', 'b', 'after b', 'c', 'after c']);
+    await Promise.all([
+      nextTurn().then(() => setImmediate(() => order.push('a request'))),
+      nextTurn().then(() => order.push('second')),
+      nextTurn().then(() => order.push('third')),
+    ]);
+    expect(order).toEqual(['second', 'a request', 'third']);
   });
 });
