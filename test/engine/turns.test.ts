@@ -93,7 +93,7 @@ describe('a batch that is sealed at once', () => {
         isOver = true;
       });
       while (!isOver) {
-        await undefined;
+        await Promise.resolve();
         ticks++;
       }
       expect(await batch).toHaveLength(count);
@@ -137,7 +137,7 @@ describe('the next turn', () => {
       for (const name of without) vi.stubGlobal(name, undefined);
       const order: string[] = [];
       const all = Promise.all(['a', 'b', 'c'].map((name) => nextTurn().then(() => order.push(name))));
-      await undefined;
+      await Promise.resolve();
       order.push('now');
       await all;
       expect(order).toEqual(['now', 'a', 'b', 'c']);
