@@ -3,7 +3,16 @@
  *
  *     npx tsx examples/many-records.ts
  */
-import { CellsealError, createKeyring, decryptRecords, encryptRecords, integer, table, text } from 'cellseal';
+import {
+  CellsealError,
+  createKeyring,
+  decryptRecords,
+  encryptEach,
+  encryptRecords,
+  integer,
+  table,
+  text,
+} from 'cellseal';
 import { memoryKeyring } from 'cellseal/memory';
 
 const accounts = table('accounts', { record: integer('no'), encrypt: { iban: text(), visits: integer() } });
@@ -15,7 +24,7 @@ const people = Array.from({ length: 1_000 }, (_, no) => ({
   visits: no === 700 ? 0.5 : no,
 }));
 
-// `concurrency` bounds what is under way at once, and with it the memory. The outcomes come in the records' order.
+// `concurrency` bounds what is under way at once. The outcomes come in the records' order.
 const sealed = await encryptRecords(accounts, people, keyring, { concurrency: 64 });
 const rows = sealed.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
 console.log(`encrypted: ${rows.length} of ${people.length}`);
@@ -32,6 +41,17 @@ if (first && second && third) {
 const opened = await decryptRecords(accounts, stored, keyring);
 console.log(`decrypted: ${opened.filter(({ status }) => status === 'fulfilled').length} of ${stored.length}`);
 report(opened);
+
+// As many as you like: a cursor or a file is read no further ahead than `concurrency` records, and closed at the end.
+async function* manyMore() {
+  for (let no = 0; no < 10_000; no++) yield { no, iban: `DE${no}`, visits: no };
+}
+let written = 0;
+for await (const outcome of encryptEach(accounts, manyMore(), keyring, { concurrency: 64 })) {
+  if (outcome.status === 'rejected') throw outcome.reason;
+  written++; // INSERT outcome.value
+}
+console.log(`one after another: ${written}`);
 
 /** What to do with a failure depends on its code. What is no error of cellseal is a fault of the program: it is thrown. */
 function report(outcomes: readonly PromiseSettledResult<unknown>[]): void {

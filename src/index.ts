@@ -135,15 +135,7 @@ export type * from './ports/key-management.js';
 export type * from './ports/keyring-store.js';
 export type { CellForm, PlaintextColumn, TableLayout, TokenColumn } from './ports/record-store.js';
 export type { LookupColumn, TokenLookup } from './ports/token-lookup.js';
-export {
-  type ManyOptions,
-  decryptCell,
-  decryptRecord,
-  decryptRecords,
-  encryptCell,
-  encryptRecord,
-  encryptRecords,
-} from './record.js';
+export { decryptCell, decryptRecord, encryptCell, encryptRecord } from './record.js';
 export { tenantOf } from './record-id.js';
 export type {
   AttributeName,
@@ -165,6 +157,13 @@ export type {
   TenantOptions,
   ValueOf,
 } from './record-types.js';
+export {
+  type ManyOptions,
+  decryptEach,
+  decryptRecords,
+  encryptEach,
+  encryptRecords,
+} from './records.js';
 export { type Schema, schema } from './schema.js';
 export type {
   StandardFailure,

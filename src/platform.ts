@@ -27,6 +27,40 @@ export const systemClock: Clock = Object.freeze({
     }),
 });
 
+const waiting: (() => void)[] = [];
+
+/**
+ * Resolves when the event loop has turned, so that timers and requests have had their time. Of many who wait, one goes on
+ * in each turn, in their order: together they would hold it up as if none had waited.
+ */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) inNextTurn(goOn);
+  });
+}
+
+function goOn(): void {
+  waiting.shift()?.();
+  if (waiting.length > 0) inNextTurn(goOn);
+}
+
+function inNextTurn(task: () => void): void {
+  const { setImmediate, MessageChannel } = globalThis as unknown as Partial<Turners>;
+  if (setImmediate) {
+    setImmediate(task);
+  } else if (MessageChannel) {
+    // Browsers make timers that follow one another wait for four milliseconds.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      task();
+    };
+    port2.postMessage(undefined);
+  } else {
+    setTimeout(task, 0);
+  }
+}
+
 const warned = new Set<string>();
 
 /** Tells who runs the program, once for each text: as a warning of the process, or on the console where there is none. */
@@ -36,6 +70,14 @@ export function warnOnce(message: string): void {
   const { process, console } = globalThis as unknown as Partial<Warners>;
   if (process?.emitWarning) process.emitWarning(message, 'CellsealWarning');
   else console?.warn(`CellsealWarning: ${message}`);
+}
+
+interface Turners {
+  setImmediate(task: () => void): void;
+  readonly MessageChannel: new () => {
+    readonly port1: { onmessage: (() => void) | null; close(): void };
+    readonly port2: { postMessage(message: undefined): void };
+  };
 }
 
 interface Warners {

@@ -2,7 +2,7 @@ import { type Bytes, copyBytes, hexByte, isUint8Array } from './bytes.js';
 import type { ContextPart, ContextValue } from './envelope/index.js';
 import { InvalidContextError, MissingRecordIdError, MissingTenantError, type Where } from './errors.js';
 import type { KeyColumn } from './ports/record-store.js';
-import { type Table, idParts } from './table.js';
+import type { Table } from './table.js';
 
 const UUID_BYTES = 16;
 const UUID_CHARACTERS = 36;
@@ -13,7 +13,7 @@ const INTEGER = /^(0|-?[1-9][0-9]*)$/;
 
 /** The property names of a record's id, and their values in `record`: own properties only. */
 export function idValues(definition: Table, record: object): readonly unknown[] {
-  return idParts(definition.record).map(({ name }) =>
+  return definition.layout.key.map(({ name }) =>
     Object.hasOwn(record, name) ? (record as Record<string, unknown>)[name] : undefined,
   );
 }

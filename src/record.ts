@@ -1,13 +1,10 @@
 import type { AdoptingRule } from './attribute.js';
-import { type CellPlace, adoptedValue, cellPlace, openValue, sealValue } from './cell.js';
-import { settleAll } from './concurrency.js';
-import type { ContextValue } from './envelope/index.js';
-import { DefinitionError, InvalidValueError } from './errors.js';
-import { withFormer } from './former.js';
+import { type CellPlace, adoptedValue, openValue, sealValue } from './cell.js';
+import { InvalidValueError } from './errors.js';
 import type { Keyring } from './keyring/index.js';
-import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY } from './limits.js';
 import { type MaybePromise, andThen, mapEach } from './maybe.js';
-import { contextRecord, contextTenant, idValues } from './record-id.js';
+import { contextTenant } from './record-id.js';
+import { placeOf, presentPlaces } from './record-places.js';
 import type {
   AttributeName,
   AttributeNamed,
@@ -21,14 +18,8 @@ import type {
   TenantOptions,
   ValueOf,
 } from './record-types.js';
-import { type Table, bindingOf } from './table.js';
+import type { Table } from './table.js';
 import { sealTokens } from './tokens.js';
-
-/** The options of the functions that take many records. */
-export interface ManyOptions {
-  /** Records under way at once, 1 to 1,024. Default: 32. */
-  readonly concurrency?: number;
-}
 
 /**
  * Encrypts the attributes of a record: ready to INSERT or to UPDATE. Whole records and patches alike: an attribute that
@@ -57,14 +48,13 @@ export function sealRecord<T extends Table, R extends RecordInput<T>>(
   keyring: Keyring,
   options: readonly unknown[],
 ): MaybePromise<EncryptedRecord<T, R>> {
-  const given = tenantOf(options);
-  const places = presentPlaces(definition, record, given);
+  const tenant = contextTenant(definition, tenantOf(options), { table: definition.name });
+  const places = presentPlaces(definition, record, tenant);
   const seal = (): MaybePromise<Record<string, unknown>> =>
     withChanged(record, places, (place, value) =>
       value === null && !place.attribute.spec.hideNull ? null : sealValue(keyring, place, value),
     );
   if (definition.indexes.length === 0) return seal() as MaybePromise<EncryptedRecord<T, R>>;
-  const tenant = contextTenant(definition, given, { table: definition.name });
   const parts = mapEach(
     [() => sealTokens(keyring, definition, record, tenant), seal] as (() => MaybePromise<unknown>)[],
     (part) => part(),
@@ -100,7 +90,8 @@ export function openRecord<T extends Table, R extends StoredInput<T>>(
   keyring: Keyring,
   options: readonly unknown[],
 ): MaybePromise<DecryptedRecord<T, R>> {
-  const places = presentPlaces(definition, row, tenantOf(options));
+  const tenant = contextTenant(definition, tenantOf(options), { table: definition.name });
+  const places = presentPlaces(definition, row, tenant);
   return withChanged(row, places, (place, stored) =>
     place.attribute.adopting?.from
       ? openOrAdopt(keyring, place, place.attribute.adopting, stored, row)
@@ -108,32 +99,6 @@ export function openRecord<T extends Table, R extends StoredInput<T>>(
         ? null
         : openValue(keyring, place, stored),
   ) as MaybePromise<DecryptedRecord<T, R>>;
-}
-
-/** Many records, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
-export async function encryptRecords<T extends Table, R extends RecordInput<T>>(
-  definition: T,
-  records: Iterable<R>,
-  keyring: Keyring,
-  ...options: RecordArguments<T, ManyOptions>
-): Promise<PromiseSettledResult<EncryptedRecord<T, R>>[]> {
-  const one = options as unknown as RecordArguments<T>;
-  return settleAll([...records], concurrencyOf(options), (record) =>
-    encryptRecord(definition, record, keyring, ...one),
-  );
-}
-
-/** Many rows, a bounded number at once: an outcome each, in their order. One that fails leaves the others alone. */
-export async function decryptRecords<T extends Table, R extends StoredInput<T>>(
-  definition: T,
-  rows: Iterable<R>,
-  keyring: Keyring,
-  ...options: RecordArguments<T, ManyOptions>
-): Promise<PromiseSettledResult<DecryptedRecord<T, R>>[]> {
-  const one = options as unknown as RecordArguments<T>;
-  return settleAll([...rows], concurrencyOf(options), (row) =>
-    decryptRecord(definition, row, keyring, ...one),
-  );
 }
 
 /**
@@ -207,24 +172,6 @@ function openOrAdopt(
   return stored === null ? null : openValue(keyring, place, stored);
 }
 
-/** The places of the attributes that are in the record. Every place is known, and every argument refused, before the first value is touched. */
-function presentPlaces(definition: Table, record: object, tenantGiven: unknown): CellPlace[] {
-  const where = { table: definition.name };
-  const tenant = contextTenant(definition, tenantGiven, where);
-  const values = idValues(definition, record);
-  assertNamedByAttribute(definition, record);
-  let bound: ContextValue | undefined;
-  const places: CellPlace[] = [];
-  for (const [column, attribute] of Object.entries(definition.encrypt)) {
-    if (!Object.hasOwn(record, column) || (record as Record<string, unknown>)[column] === undefined) continue;
-    const isBoundToRecord = bindingOf(definition, attribute) === 'record';
-    if (isBoundToRecord) bound ??= contextRecord(definition, values, { ...where, column });
-    const place = cellPlace(definition, column, attribute, isBoundToRecord ? bound : undefined, tenant);
-    places.push(rebindable(definition, place, record));
-  }
-  return places;
-}
-
 /** A copy of the record in which `change` has replaced the values of these places. */
 function withChanged(
   record: object,
@@ -241,43 +188,6 @@ function withChanged(
   });
 }
 
-/** A value under its column's name would pass through: plaintext on its way in, a cell that is not opened on its way out. */
-function assertNamedByAttribute({ name: table, layout }: Table, record: object): void {
-  const { key, tenant, cells } = layout;
-  const names = new Set([...key, ...(tenant ? [tenant] : [])].map(({ name }) => name));
-  for (const { attribute, column } of cells) {
-    if (column === attribute || names.has(column) || !Object.hasOwn(record, column)) continue;
-    if (cells.some((other) => other.attribute === column)) continue;
-    throw new DefinitionError(
-      'The record has a property that is called like the column of an attribute. Records are named as in the definition: rename it to the attribute, in the SELECT for instance.',
-      { table, column: attribute },
-    );
-  }
-}
-
-function placeOf(definition: Table, column: string, id: object, tenantGiven: unknown): CellPlace {
-  const where = { table: definition.name, column };
-  const attribute = Object.hasOwn(definition.encrypt, column) ? definition.encrypt[column] : undefined;
-  if (!attribute) throw new DefinitionError('The table encrypts no attribute of this name.', where);
-  const tenant = contextTenant(definition, tenantGiven, where);
-  const record =
-    bindingOf(definition, attribute) === 'record'
-      ? contextRecord(definition, idValues(definition, id), where)
-      : undefined;
-  return rebindable(definition, cellPlace(definition, column, attribute, record, tenant), id);
-}
-
-function rebindable(definition: Table, place: CellPlace, record: object): CellPlace {
-  const { rebinding } = definition;
-  return rebinding ? withFormer(place, definition, idValues(rebinding.definition, record)) : place;
-}
-
 function tenantOf(options: readonly unknown[]): unknown {
   return (options[0] as Partial<TenantOptions> | undefined)?.tenant;
-}
-
-function concurrencyOf(options: readonly unknown[]): number {
-  const { concurrency = DEFAULT_CONCURRENCY } = (options[0] as ManyOptions | undefined) ?? {};
-  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_CONCURRENCY) return concurrency;
-  throw new DefinitionError('concurrency is a whole number from 1 to 1,024.');
 }

@@ -293,7 +293,7 @@ export function bindingOf(definition: Table, attribute: Attribute): Binding {
 }
 
 /** The parts of a record's id, in order. */
-export function idParts(record: RecordId): readonly IdPart[] {
+function idParts(record: RecordId): readonly IdPart[] {
   return 'type' in record ? [record] : record;
 }
 

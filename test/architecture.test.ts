@@ -52,7 +52,9 @@ const CELLS = [
   'cell.ts',
   'former.ts',
   'tokens.ts',
+  'record-places.ts',
   'record.ts',
+  'records.ts',
   'lookup.ts',
   'synchronous.ts',
 ];

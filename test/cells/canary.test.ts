@@ -28,7 +28,8 @@ import {
   suspendKey,
 } from '../../src/keyring/index.js';
 import type { KeyringStore } from '../../src/ports/keyring-store.js';
-import { decryptCell, decryptRecord, encryptCell, encryptRecord, encryptRecords } from '../../src/record.js';
+import { decryptCell, decryptRecord, encryptCell, encryptRecord } from '../../src/record.js';
+import { encryptRecords } from '../../src/records.js';
 import { memoryKeyring } from '../../src/store/memory.js';
 import { type Table, table } from '../../src/table.js';
 import { givenRandom, newKeyring, patientClock } from './support.js';

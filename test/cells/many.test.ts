@@ -6,7 +6,8 @@ import { settleAll } from '../../src/concurrency.js';
 import { webCryptoEngine } from '../../src/engine/index.js';
 import type { Keyring } from '../../src/keyring/index.js';
 import type { Engine } from '../../src/ports/engine.js';
-import { decryptRecords, encryptRecord, encryptRecords } from '../../src/record.js';
+import { encryptRecord } from '../../src/record.js';
+import { decryptRecords, encryptRecords } from '../../src/records.js';
 import { table } from '../../src/table.js';
 import { codeOf, newKeyring } from './support.js';
 

@@ -13,7 +13,8 @@ import {
 } from '../../src/keyring/index.js';
 import { platformRandom } from '../../src/platform.js';
 import type { KeyringStore } from '../../src/ports/keyring-store.js';
-import { decryptCell, decryptRecords, encryptCell, encryptRecord } from '../../src/record.js';
+import { decryptCell, encryptCell, encryptRecord } from '../../src/record.js';
+import { decryptRecords } from '../../src/records.js';
 import { census } from '../../src/rotation/index.js';
 import { schema } from '../../src/schema.js';
 import { memoryKeyring, memoryRecords } from '../../src/store/memory.js';

@@ -42,7 +42,8 @@ const PRINTED: Readonly<Record<string, string>> = {
       record at 700: invalid-value (visits)
     decrypted: 997 of 999
       record at 1: not-a-cell (iban)
-      record at 2: authentication (iban)`,
+      record at 2: authentication (iban)
+    one after another: 10000`,
   'patches-and-projections.ts': `
     UPDATE sets: phone = null, plan = free
     projection: jane@example.com null false

@@ -19,9 +19,11 @@ import {
   date,
   decimal,
   decryptCell,
+  decryptEach,
   decryptRecord,
   decryptRecords,
   encryptCell,
+  encryptEach,
   encryptRecord,
   encryptRecords,
   float,
@@ -293,6 +295,30 @@ export async function manyRecordsHaveAnOutcomeEach() {
   await encryptRecords(customers, [{ id: 'u', email: 'a' }], keyring, { concurrent: 4 });
 }
 
+export async function eachRecordHasAnOutcomeOfItsType(
+  patches: AsyncIterable<{ id: string; email?: string }>,
+  // biome-ignore lint/suspicious/noExplicitAny: many drivers give rows as any
+  cursor: AsyncIterable<any>,
+) {
+  for await (const outcome of encryptEach(customers, patches, keyring, { concurrency: 4 }))
+    if (outcome.status === 'fulfilled')
+      holds<Equal<Flat<typeof outcome.value>, { id: string; email?: Cell }>>();
+  for await (const outcome of encryptEach(customers, new Set([{ id: 'u', born: '1985-02-28' }]), keyring))
+    if (outcome.status === 'fulfilled')
+      holds<Equal<Flat<typeof outcome.value>, { id: string; born: Cell }>>();
+  for await (const outcome of decryptEach(customers, cursor, keyring))
+    if (outcome.status === 'fulfilled')
+      holds<Equal<(typeof outcome.value)['total'], bigint | null | undefined>>();
+  // @ts-expect-error a number is no text
+  encryptEach(customers, [{ id: 'u', email: 7 }], keyring);
+  // @ts-expect-error the id is missing
+  encryptEach(customers, [{ email: 'a' }], keyring);
+  // @ts-expect-error no such option
+  encryptEach(customers, patches, keyring, { concurrent: 4 });
+  // @ts-expect-error a promise of records is none
+  encryptEach(customers, Promise.resolve([{ id: 'u', email: 'a' }]), keyring);
+}
+
 export async function oneCell() {
   const cell = await encryptCell(customers, 'photo', new Uint8Array(1), { id: 'u' }, keyring);
   holds<Equal<typeof cell, BinaryCell>>();
@@ -323,6 +349,11 @@ export async function aTenantIsWanted() {
   await decryptRecord(ofTenants, row, keyring);
   // @ts-expect-error the tenant is missing
   await decryptRecords(ofTenants, [row], keyring, { concurrency: 2 });
+  encryptEach(ofTenants, [{ id: 'u', memo: 'a' }], keyring, { tenant: '7', concurrency: 2 });
+  // @ts-expect-error the tenant is missing
+  encryptEach(ofTenants, [{ id: 'u', memo: 'a' }], keyring);
+  // @ts-expect-error the tenant is missing
+  decryptEach(ofTenants, [row], keyring, { concurrency: 2 });
   // @ts-expect-error the tenant is missing
   await encryptCell(ofTenants, 'memo', 'a', { id: 'u' }, keyring);
   // @ts-expect-error the tenant is an integer

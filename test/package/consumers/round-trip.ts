@@ -11,9 +11,11 @@ import {
   date,
   decimal,
   decryptCell,
+  decryptEach,
   decryptRecord,
   decryptRecords,
   encryptCell,
+  encryptEach,
   encryptRecord,
   encryptRecords,
   float,
@@ -83,6 +85,15 @@ const outcomes = await encryptRecords(everything, [record(2), record(3)], keyrin
 const rows = outcomes.map(settled);
 const opened = await decryptRecords(everything, rows, keyring, tenant);
 assert.deepEqual(opened.map(settled), [record(2), record(3)]);
+
+async function* cursor() {
+  for await (const outcome of encryptEach(everything, [record(2), record(3)], keyring, tenant))
+    yield settled(outcome);
+}
+let no = 2;
+for await (const outcome of decryptEach(everything, cursor(), keyring, { ...tenant, concurrency: 1 }))
+  assert.deepEqual(settled(outcome), record(no++));
+assert.equal(no, 4);
 
 const id = { id: record(4).id, no: 4 };
 const cell = await encryptCell(everything, 'date', '2000-02-29', id, keyring, tenant);

@@ -14,6 +14,7 @@ import {
   boolean,
   bytes,
   createKeyring,
+  decryptEach,
   decryptRecord,
   decryptRecords,
   encryptCell,
@@ -113,6 +114,9 @@ export async function everything(id: string, passphrase: string | undefined): Pr
     if (outcome.status === 'rejected') throw outcome.reason;
     is<Equal<typeof outcome.value.email, string>>();
   }
+
+  for await (const outcome of decryptEach(customers, [row], keyring))
+    if (outcome.status === 'fulfilled') is<Equal<typeof outcome.value.email, string>>();
 
   const all = schema([customers, invoices]);
   const records: RecordStore = sqliteRecords(client, { jobTable: 'jobs' });
