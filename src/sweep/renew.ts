@@ -1,7 +1,7 @@
 import { type Bytes, equalBytes } from '../bytes.js';
 import { type CellPlace, Rebound, type StoredCell, openFramed, openRebinding, sealFramed } from '../cell.js';
 import { SelfCheckError } from '../errors.js';
-import { keyTagOf } from '../key-tag.js';
+import { KEY_TAG_CHARACTERS, keyTagOf } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import { type MaybePromise, andThen, lastly, rescue } from '../maybe.js';
 import type { CellSwap } from '../ports/record-store.js';
@@ -57,12 +57,18 @@ export function renewFramed(found: FoundCell, framed: Bytes, isRebound: boolean)
   if (found.isActive && !isRebound) return CURRENT;
   return andThen(sealChecked(found, framed), (fresh): Renewal => {
     // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
-    if (!isRebound && keyTagOf(fresh) === keyTagOf(found.stored)) return CURRENT;
+    if (!isRebound && hasTagOf(fresh, found.stored)) return CURRENT;
     return {
       was: isRebound ? 'rebound' : 'rewritten',
       swap: { old: found.stored as StoredCell, new: fresh },
     };
   });
+}
+
+/** Whether a cell that opened has the key tag of the new one. */
+function hasTagOf(fresh: StoredCell, stored: unknown): boolean {
+  if (typeof fresh !== 'string' || typeof stored !== 'string') return keyTagOf(fresh) === keyTagOf(stored);
+  return stored.startsWith(fresh.slice(0, KEY_TAG_CHARACTERS));
 }
 
 /** A new cell, opened once as a reader will, before it takes the place of what can be read. */

@@ -122,7 +122,15 @@ function isUnderActiveKey(
       : isUint8Array(stored)
         ? keyTagOfBytes(stored)
         : undefined;
-  const keyId = tag === undefined ? undefined : parseKeyTag(tag)?.keyId;
+  const keyId = tag === undefined ? undefined : keyIdOfTag(tag);
   if (keyId === undefined) return false;
   return andThen(opened.sealingKeyId(tenant), (active) => keyId === active);
+}
+
+/** The tag that was met last, and the key that it names: most cells of a page are of one. */
+let lastTag: { readonly tag: string; readonly keyId: string | undefined } | undefined;
+
+function keyIdOfTag(tag: string): string | undefined {
+  if (lastTag?.tag !== tag) lastTag = { tag, keyId: parseKeyTag(tag)?.keyId };
+  return lastTag.keyId;
 }
