@@ -65,6 +65,18 @@ export function mapEach<T, U>(
   return isWaiting ? Promise.all(results) : (results as U[]);
 }
 
+/** `work` for each item, one after the other; a promise only where one of the results is. */
+export function inTurn<T>(
+  items: readonly T[],
+  work: (item: T, position: number) => MaybePromise<void>,
+  from = 0,
+): MaybePromise<void> {
+  for (let i = from; i < items.length; i++) {
+    const result = work(items[i] as T, i);
+    if (isPromise(result)) return result.then(() => inTurn(items, work, i + 1));
+  }
+}
+
 /** Whatever comes of it has been told already. */
 export function ignore(promise: PromiseLike<unknown>): void {
   promise.then(undefined, () => {});

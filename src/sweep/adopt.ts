@@ -4,13 +4,18 @@ import { type Bytes, equalBytes } from '../bytes.js';
 import { type CellPlace, type StoredCell, adoptedFramed, adoptedValue } from '../cell.js';
 import { BrokenFrameError, type ValueSpec, decodeFramed, encodeFramed } from '../codec/index.js';
 import { AdoptionConflictError, AuthenticationError, type Where } from '../errors.js';
+import type { MaybePromise } from '../maybe.js';
 import { type FoundCell, type Renewal, renewCell, renewFramed, sealChecked, withOpened } from './renew.js';
 
 /** A plaintext as a store gives it. */
 type Plaintext = string | Bytes | null;
 
 /** What becomes of a cell of an attribute that is adopting, and the plaintext in it or beside it: one of them is there, or nulls are hidden. */
-export function adopt(found: FoundCell, { from, newer }: AdoptingRule, plaintext: unknown): Promise<Renewal> {
+export function adopt(
+  found: FoundCell,
+  { from, newer }: AdoptingRule,
+  plaintext: unknown,
+): MaybePromise<Renewal> {
   return from ? adoptFrom(found, newer, plaintext as Plaintext) : adoptInPlace(found);
 }
 

@@ -1,7 +1,8 @@
-import { settleAll } from '../concurrency.js';
+import { mapAll } from '../concurrency.js';
 import { DuplicateTokenError, InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import { DEFAULT_CONCURRENCY, MAX_COMMIT_RETRIES, MAX_LOST_SWAPS, MAX_NOTES } from '../limits.js';
+import { type MaybePromise, isPromise } from '../maybe.js';
 import type { JobWrite, RefusedCell } from '../ports/job-store.js';
 import type { ChunkOutcome, Cursor, Page, RecordStore, StoredRecord } from '../ports/record-store.js';
 import type { Table } from '../table.js';
@@ -142,18 +143,13 @@ class PageSweep {
     }
   }
 
-  async #rewrite(found: readonly StoredRecord[]): Promise<RecordWork[]> {
+  #rewrite(found: readonly StoredRecord[]): Promise<readonly RecordWork[]> {
     const { environment, opened } = this.#context;
-    return step(environment, 'chunk.rewrite', async () => {
-      const outcomes = await settleAll(found, DEFAULT_CONCURRENCY, async (record) => {
-        environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
-        return rewriteRecord(opened, this.#definition, record);
-      });
-      return outcomes.map((outcome) => {
-        if (outcome.status === 'rejected') throw outcome.reason;
-        return outcome.value;
-      });
-    });
+    const rewrite = (record: StoredRecord): MaybePromise<RecordWork> => {
+      environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
+      return rewriteRecord(opened, this.#definition, record);
+    };
+    return step(environment, 'chunk.rewrite', () => mapAtOnce(found, DEFAULT_CONCURRENCY, rewrite));
   }
 
   /** What a page counts for. Refused and current cells are met again at every look and pass: the first one counts. */
@@ -281,6 +277,26 @@ class PageSweep {
     ledger.accept(offer);
     return offered;
   }
+}
+
+/** One after the other while each answers at once; from the first promise on, at most `limit` side by side. */
+function mapAtOnce<T, U>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => MaybePromise<U>,
+): MaybePromise<readonly U[]> {
+  const done: U[] = [];
+  for (const item of items) {
+    const result = work(item);
+    if (isPromise(result)) {
+      const rest = mapAll(items.slice(done.length), limit, async (later, i) =>
+        i === 0 ? result : work(later),
+      );
+      return rest.then((others) => [...done, ...others]);
+    }
+    done.push(result);
+  }
+  return done;
 }
 
 /** The offer that is stored; where that cannot be asked, the error that came first is the one to tell. */

@@ -1,6 +1,7 @@
 import { openStored } from '../cell.js';
 import type { ContextPart } from '../envelope/index.js';
 import type { OpenedKeyring } from '../keyring/index.js';
+import type { MaybePromise } from '../maybe.js';
 import type { RefusedCell } from '../ports/job-store.js';
 import type { CellSwap, StoredRecord, TokenColumn, TokenSwap } from '../ports/record-store.js';
 import { contextTenant } from '../record-id.js';
@@ -18,6 +19,8 @@ export interface TokenWork {
   readonly unjudged: readonly string[];
 }
 
+const NO_TOKENS: TokenWork = Object.freeze({ tokens: [], refused: [], unjudged: [] });
+
 /** A token is no cell, and a cell of the record cannot be read: both are left. */
 const NOT_A_TOKEN = 'not-a-token';
 const OTHER_GENERATION = 'unique-index-key';
@@ -30,15 +33,26 @@ const OTHER_GENERATION = 'unique-index-key';
  * @param changed - the cells that are swapped, each with what takes its place
  * @param unread - cells that were refused: nothing is known of tokens over them
  */
-export async function renewTokens(
+export function renewTokens(
+  opened: OpenedKeyring,
+  definition: Table,
+  record: StoredRecord,
+  changed: readonly CellSwap[],
+  unread: readonly RefusedCell[],
+): MaybePromise<TokenWork> {
+  const columns = definition.layout.tokens ?? [];
+  if (columns.length === 0) return NO_TOKENS;
+  return renewEach(columns, opened, definition, record, changed, unread);
+}
+
+async function renewEach(
+  columns: readonly TokenColumn[],
   opened: OpenedKeyring,
   definition: Table,
   record: StoredRecord,
   changed: readonly CellSwap[],
   unread: readonly RefusedCell[],
 ): Promise<TokenWork> {
-  const columns = definition.layout.tokens ?? [];
-  if (columns.length === 0) return { tokens: [], refused: [], unjudged: [] };
   const look = new TokenLook(opened, definition, record, changed);
   const names = Object.keys(definition.encrypt);
   const isUnread = ({ cells }: TokenColumn): boolean =>

@@ -1,9 +1,9 @@
 import { type Bytes, equalBytes } from '../bytes.js';
 import { type CellPlace, Rebound, type StoredCell, openFramed, openRebinding, sealFramed } from '../cell.js';
 import { SelfCheckError } from '../errors.js';
-import { keyTagOf } from '../key-tag.js';
+import { KEY_TAG_CHARACTERS, keyTagOf } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
-import type { MaybePromise } from '../maybe.js';
+import { type MaybePromise, andThen, lastly, rescue } from '../maybe.js';
 import type { CellSwap } from '../ports/record-store.js';
 
 /** What stands in an attribute's column, and where that is. */
@@ -33,52 +33,57 @@ interface RenewedCell {
 export const CURRENT: CurrentCell = Object.freeze({ was: 'current' });
 
 /** A cell, opened; its framed value is cleared when the work is done. */
-export async function withOpened<T>(
+export function withOpened<T>(
   { opened, place, stored }: FoundCell,
-  work: (framed: Bytes, isRebound: boolean) => Promise<T>,
-): Promise<T> {
-  const result = await openRebinding(opened, place, stored);
-  const isRebound = result instanceof Rebound;
-  const framed = isRebound ? result.framed : result;
-  try {
-    return await work(framed, isRebound);
-  } finally {
-    framed.fill(0);
-  }
+  work: (framed: Bytes, isRebound: boolean) => MaybePromise<T>,
+): MaybePromise<T> {
+  return andThen(openRebinding(opened, place, stored), (result) => {
+    const isRebound = result instanceof Rebound;
+    const framed = isRebound ? result.framed : result;
+    return lastly(
+      () => work(framed, isRebound),
+      () => framed.fill(0),
+    );
+  });
 }
 
 /** Opens a cell and seals its framed value anew, unless it is as the definition says. */
-export function renewCell(found: FoundCell): Promise<Renewal> {
+export function renewCell(found: FoundCell): MaybePromise<Renewal> {
   return withOpened(found, (framed, isRebound) => renewFramed(found, framed, isRebound));
 }
 
 /** The same, of a cell that is open. */
-export async function renewFramed(found: FoundCell, framed: Bytes, isRebound: boolean): Promise<Renewal> {
+export function renewFramed(found: FoundCell, framed: Bytes, isRebound: boolean): MaybePromise<Renewal> {
   if (found.isActive && !isRebound) return CURRENT;
-  const fresh = await sealChecked(found, framed);
-  // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
-  if (!isRebound && keyTagOf(fresh) === keyTagOf(found.stored)) return CURRENT;
-  return { was: isRebound ? 'rebound' : 'rewritten', swap: { old: found.stored as StoredCell, new: fresh } };
+  return andThen(sealChecked(found, framed), (fresh): Renewal => {
+    // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
+    if (!isRebound && hasTagOf(fresh, found.stored)) return CURRENT;
+    return {
+      was: isRebound ? 'rebound' : 'rewritten',
+      swap: { old: found.stored as StoredCell, new: fresh },
+    };
+  });
+}
+
+/** Whether a cell that opened has the key tag of the new one. */
+function hasTagOf(fresh: StoredCell, stored: unknown): boolean {
+  if (typeof fresh !== 'string' || typeof stored !== 'string') return keyTagOf(fresh) === keyTagOf(stored);
+  return stored.startsWith(fresh.slice(0, KEY_TAG_CHARACTERS));
 }
 
 /** A new cell, opened once as a reader will, before it takes the place of what can be read. */
-export async function sealChecked({ opened, place }: FoundCell, framed: Bytes): Promise<StoredCell> {
-  const fresh = await sealFramed(opened, place, framed);
-  await assertOpensTo(framed, place, () => openFramed(opened, place, fresh));
-  return fresh;
-}
-
-async function assertOpensTo(
-  framed: Bytes,
-  { where }: CellPlace,
-  open: () => MaybePromise<Bytes>,
-): Promise<void> {
-  let again: Bytes;
-  try {
-    again = await open();
-  } catch {
-    throw new SelfCheckError(where); // not a refusal: the record's own cell has just opened
-  }
-  if (!equalBytes(framed, again)) throw new SelfCheckError(where);
-  again.fill(0);
+export function sealChecked({ opened, place }: FoundCell, framed: Bytes): MaybePromise<StoredCell> {
+  return andThen(sealFramed(opened, place, framed), (fresh) => {
+    const again = rescue(
+      () => openFramed(opened, place, fresh),
+      (): never => {
+        throw new SelfCheckError(place.where); // not a refusal: the record's own cell has just opened
+      },
+    );
+    return andThen(again, (bytes) => {
+      if (!equalBytes(framed, bytes)) throw new SelfCheckError(place.where);
+      bytes.fill(0);
+      return fresh;
+    });
+  });
 }

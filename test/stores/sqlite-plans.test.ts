@@ -98,7 +98,8 @@ for (const driver of DRIVERS) {
         });
         expect(plans.length).toBe(4);
         expect(plans.join()).not.toContain('TEMP B-TREE');
-        for (const plan of plans.slice(2)) expect(plan).toMatch(/^SEARCH t USING .*>/);
+        // The sizes are added up over the rows that are found so.
+        for (const plan of plans.slice(2)) expect(plan).toMatch(/^(CO-ROUTINE [^;]+; )?SEARCH t USING .*>/);
       });
 
       it('finds a record by its primary key to read it again and to swap it', async () => {

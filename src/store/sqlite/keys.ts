@@ -41,17 +41,11 @@ export function readExact(row: Row, name: string): { key: KeyValue | undefined; 
   return { key: value === undefined ? ['octets', hex(octets)] : [storage, value], value };
 }
 
-/** The condition that finds the record with this key. */
-export function whereKey(
-  layout: TableLayout,
-  collations: Collations,
-  key: RecordKey,
-): { where: string; values: SqliteValue[] } {
-  const parts = parseKey(layout, key);
-  const where = keyColumns(layout, collations)
+/** The condition that finds the record with this key, with {@link bindKey}. */
+export function whereKey(layout: TableLayout, collations: Collations, parts: readonly KeyValue[]): string {
+  return keyColumns(layout, collations)
     .map((column, i) => `${column} = ${BINDINGS[storageOf(parts, i)].sql}`)
     .join(' AND ');
-  return { where, values: bindKey(parts) };
 }
 
 /** The condition for everything behind a place in key order, or for everything up to it. */
@@ -114,12 +108,13 @@ function storageOf(parts: readonly KeyValue[], position: number): KeyValue[0] {
   return (parts[position] as KeyValue)[0];
 }
 
-function bindKey(parts: readonly KeyValue[]): SqliteValue[] {
+/** What stands for a key's parameters. */
+export function bindKey(parts: readonly KeyValue[]): SqliteValue[] {
   return parts.map(([storage, value]) => BINDINGS[storage].bind(value));
 }
 
 /** Cursors come from a job record, which may be damaged. */
-function parseKey(layout: TableLayout, text: string): KeyValue[] {
+export function parseKey(layout: TableLayout, text: string): KeyValue[] {
   let parts: unknown;
   try {
     parts = JSON.parse(text);

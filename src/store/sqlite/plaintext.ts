@@ -4,7 +4,7 @@ import { LONGEST_CELL_CHARACTERS } from '../../key-tag.js';
 import { NO_PLAINTEXT } from '../../plaintext.js';
 import type { TableLayout } from '../../ports/record-store.js';
 import type { Row, SqliteClient, SqliteValue } from './client.js';
-import { columnOf } from './sql.js';
+import { columnOf, isUtf8 } from './sql.js';
 
 /**
  * A plaintext of any storage class, as two columns of a result: nothing is left to a driver, which rounds integers, ends
@@ -52,11 +52,10 @@ export function wherePlaintext(
   };
 }
 
-/** In a file of UTF-16 the octets of a text are others. */
+/** Octets are compared, and those are others in a file of UTF-16. */
 export function assertReadable(client: SqliteClient, layout: TableLayout): void {
   if (!layout.cells.some(({ adopting }) => adopting !== undefined)) return;
-  const [row] = client.prepare('PRAGMA encoding').all() as Row[];
-  if (String(row?.['encoding']).toUpperCase() === 'UTF-8') return;
+  if (isUtf8(client)) return;
   throw new StoreUnfitError('Plaintext is adopted from databases whose encoding is UTF-8 only.', {
     table: layout.name,
   });

@@ -1,4 +1,4 @@
-import { viewBytes } from '../../bytes.js';
+import { decodeUtf8, isUint8Array, viewBytes } from '../../bytes.js';
 import { StoreUnfitError } from '../../errors.js';
 import { LONGEST_CELL_BYTES, LONGEST_CELL_CHARACTERS } from '../../key-tag.js';
 import type {
@@ -18,19 +18,21 @@ import type { Row, SqliteClient, SqliteStatement, SqliteValue } from './client.j
 import {
   type Collations,
   type KeyValue,
+  bindKey,
   exactColumns,
   keyColumns,
+  parseKey,
   readCollations,
   readExact,
   whereBeside,
   whereKey,
 } from './keys.js';
 import { assertReadable, plaintextColumns, readPlaintext, wherePlaintext } from './plaintext.js';
-import { columnOf, quoted, tableName } from './sql.js';
+import { columnOf, isUtf8, quoted, tableName } from './sql.js';
 
 /**
- * One page in key order: first the records' sizes, then as many records as the byte cap lets in. Both are read to their
- * end: a query that is left half-way (libsql cannot close one) holds its snapshot, and no transaction can begin behind
+ * One page in key order: first how long the records are (each of them, where all together are too long), then as many
+ * as the byte cap lets in. All of it is read to its end: a query that is left half-way (libsql cannot close one) holds its snapshot, and no transaction can begin behind
  * it once somebody else has written.
  */
 export function readPage(
@@ -47,16 +49,27 @@ export function readPage(
   const where = bounds.map((bound) => bound.where).join(' AND ') || 'TRUE';
   const values = bounds.flatMap((bound) => bound.values);
   const order = keyColumns(layout, collations).join(', ');
+  const select = (columns: string): string =>
+    `SELECT ${columns} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`;
   const read = (columns: string, limit: number): Row[] =>
-    client
-      .prepare(`SELECT ${columns} FROM ${tableName(layout)} WHERE ${where} ORDER BY ${order} LIMIT ?`)
-      .all(...values, limit) as Row[];
+    client.prepare(select(columns)).all(...values, limit) as Row[];
+
+  const records = (limit: number): StoredRecord[] =>
+    read(recordColumns(client, layout), limit).map(recordReader(layout));
 
   // One more tells whether it ends here.
+  const [whole] = client
+    .prepare(`SELECT COUNT(*) AS records, TOTAL(bytes) AS bytes FROM (${select(recordBytes(layout))})`)
+    .all(...values, maxRecords + 1) as [Row];
+  if (Number(whole['bytes']) <= maxBytes)
+    return pageOf(records(maxRecords), Number(whole['records']) <= maxRecords);
   const sizes = read(recordBytes(layout), maxRecords + 1).map((row) => Number(row['bytes']));
   const count = countFitting(sizes.slice(0, maxRecords), maxBytes);
-  const records = read(recordColumns(layout), count).map((row) => storedRecord(layout, row));
-  return { records, next: records.at(-1)?.key, done: count === sizes.length };
+  return pageOf(records(count), count === sizes.length);
+}
+
+function pageOf(records: readonly StoredRecord[], done: boolean): Page {
+  return { records, next: records.at(-1)?.key, done };
 }
 
 /** The places of every so many records, but not of the last. */
@@ -88,14 +101,17 @@ export function rereadRecords(
 ): StoredRecord[] {
   const statements = new KeyedStatements(client);
   const collations = readCollations(client, layout);
+  const columns = recordColumns(client, layout);
+  const storedRecord = recordReader(layout);
   return keys.flatMap((key) => {
-    const { where, values } = whereKey(layout, collations, key);
+    const parts = parseKey(layout, key);
+    const where = whereKey(layout, collations, parts);
     // The limit keeps a blob from being the only argument: libsql would take it for named parameters, and abort.
-    const sql = `SELECT ${recordColumns(layout)} FROM ${tableName(layout)} WHERE ${where} LIMIT ?`;
+    const sql = `SELECT ${columns} FROM ${tableName(layout)} WHERE ${where} LIMIT ?`;
     return statements
       .get(sql)
-      .all(...values, 1)
-      .map((row) => storedRecord(layout, row as Row));
+      .all(...bindKey(parts), 1)
+      .map((row) => storedRecord(row as Row));
   });
 }
 
@@ -107,16 +123,58 @@ export function swapRecords(
 ): boolean[] {
   const statements = new KeyedStatements(client);
   const collations = readCollations(client, layout);
-  return swaps.map((swap) => swapRecord(statements, layout, collations, swap));
+  const alike = new Map<string, SqliteStatement>();
+  return swaps.map((swap) => {
+    const key = parseKey(layout, swap.key);
+    const shape = shapeOf(layout, key, swap);
+    const known = shape === undefined ? undefined : alike.get(shape);
+    if (known) return Number(known.run(...usualValues(key, swap)).changes) > 0;
+    const { sql, values, isUpdate } = statementOf(layout, collations, key, swap);
+    const statement = statements.get(sql);
+    if (!isUpdate) return statement.all(...values, 1).length > 0;
+    if (shape !== undefined) alike.set(shape, statement);
+    return Number(statement.run(...values).changes) > 0;
+  });
 }
 
-function swapRecord(
-  statements: KeyedStatements,
+/**
+ * Equal for swaps that {@link statementOf} writes the same statement for, with {@link usualValues}: nearly all of a
+ * chunk. `undefined` where a plaintext or a null is compared, or nothing changes.
+ */
+function shapeOf(
+  layout: TableLayout,
+  key: readonly KeyValue[],
+  { cells, tokens = [] }: RecordSwap,
+): string | undefined {
+  let shape = '';
+  let changes = tokens.length;
+  for (const [storage] of key) shape += storage;
+  for (const { cell, old, plaintext, new: fresh } of cells) {
+    if (old === null || plaintext !== undefined || layout.cells[cell]?.adopting === 'in-place')
+      return undefined;
+    if (fresh !== old) changes++;
+    shape += fresh === old ? ` =${cell}` : ` ${cell}`;
+  }
+  for (const { token } of tokens) shape += ` t${token}`;
+  return changes === 0 ? undefined : shape;
+}
+
+function usualValues(key: readonly KeyValue[], { cells, tokens = [] }: RecordSwap): SqliteValue[] {
+  const values: SqliteValue[] = [];
+  for (const cell of cells) if (cell.new !== cell.old) values.push(cell.new);
+  for (const token of tokens) values.push(token.new);
+  values.push(...bindKey(key));
+  for (const { old } of cells) values.push(old);
+  for (const { old } of tokens) values.push(old);
+  return values;
+}
+
+function statementOf(
   layout: TableLayout,
   collations: Collations,
-  { key, cells, tokens = [] }: RecordSwap,
-): boolean {
-  const { where, values } = whereKey(layout, collations, key);
+  key: readonly KeyValue[],
+  { cells, tokens = [] }: RecordSwap,
+): { readonly sql: string; readonly values: readonly SqliteValue[]; readonly isUpdate: boolean } {
   const changed = [
     ...cells
       .filter((swap) => swap.new !== swap.old)
@@ -127,17 +185,19 @@ function swapRecord(
     ...cells.map((swap) => whereUnchanged(layout.cells[swap.cell] as CellColumn, swap)),
     ...tokens.map((swap) => whereToken(tokenColumn(layout, swap.token), swap)),
   ];
-  const conditions = [where, ...unchanged.map((condition) => condition.where)].join(' AND ');
-  const known = [...values, ...unchanged.flatMap((condition) => condition.values)];
+  const wheres = unchanged.map((condition) => condition.where);
+  const conditions = [whereKey(layout, collations, key), ...wheres].join(' AND ');
+  const known = [...bindKey(key), ...unchanged.flatMap((condition) => condition.values)];
   if (changed.length === 0) {
     const sql = `SELECT 1 FROM ${tableName(layout)} WHERE ${conditions} LIMIT ?`;
-    return statements.get(sql).all(...known, 1).length > 0;
+    return { sql, values: known, isUpdate: false };
   }
   const set = changed.map(([column]) => `${quoted(column)} = ?`).join(', ');
-  const { changes } = statements
-    .get(`UPDATE ${tableName(layout)} SET ${set} WHERE ${conditions}`)
-    .run(...changed.map(([, value]) => value), ...known);
-  return Number(changes) > 0;
+  return {
+    sql: `UPDATE ${tableName(layout)} SET ${set} WHERE ${conditions}`,
+    values: [...changed.map(([, value]) => value), ...known],
+    isUpdate: true,
+  };
 }
 
 /** The condition that a token is as it was read: bytes decide, and a blob is no text. */
@@ -168,37 +228,64 @@ function recordBytes({ cells, tokens = [] }: TableLayout): string {
   return `${sizes.join(' + ')} AS bytes`;
 }
 
-function recordColumns(layout: TableLayout): string {
+function recordColumns(client: SqliteClient, layout: TableLayout): string {
+  const asOctets = isUtf8(client);
+  const text = (column: string, name: string): string =>
+    `${asOctets ? octetsOrStray(column) : textOrStray(column)} AS "${name}"`;
   return [
     ...layout.key.map(({ column }, i) => exactColumns(column, `k${i}`)),
     ...(layout.tenant ? [exactColumns(layout.tenant.column, 'tenant')] : []),
-    ...layout.cells.map((cell, i) =>
-      cell.adopting === 'in-place'
-        ? plaintextColumns(cell.column, `c${i}`)
-        : `${cellOrStray(cell)} AS "c${i}"`,
-    ),
+    ...layout.cells.map(({ column, form, adopting }, i) => {
+      if (adopting === 'in-place') return plaintextColumns(column, `c${i}`);
+      return form === 'text' ? text(column, `c${i}`) : `${blobOrStray(column)} AS "c${i}"`;
+    }),
     ...layout.cells.flatMap(({ adopting }, i) =>
       typeof adopting === 'object' ? plaintextColumns(adopting.column, `p${i}`) : [],
     ),
-    ...(layout.tokens ?? []).map(({ column }, i) => `${cellOrStray({ column, form: 'text' })} AS "n${i}"`),
+    ...(layout.tokens ?? []).map(({ column }, i) => text(column, `n${i}`)),
     ...(layout.formerKey ?? []).map(({ column }, i) => exactColumns(column, `f${i}`)),
   ].join(', ');
 }
 
 /**
  * What can be a cell, and for everything else something short that is none: a stray value may be longer than memory,
- * an integer that a driver refuses, or text over which it ends the process.
+ * an integer that a driver refuses, or text over which it ends the process. Octets are looked at by {@link readText},
+ * which is much quicker than a pattern.
  */
-function cellOrStray({ column, form }: Pick<CellColumn, 'column' | 'form'>): string {
+function octetsOrStray(column: string): string {
+  return orStray(
+    column,
+    `CAST(${columnOf(column)} AS BLOB)`,
+    `typeof(${columnOf(column)}) = 'text' AND octet_length(${columnOf(column)}) <= ${LONGEST_CELL_CHARACTERS}`,
+    "''",
+  );
+}
+
+/** The same where the octets of a text are not those of UTF-8. */
+function textOrStray(column: string): string {
   const value = columnOf(column);
-  const [test, stray] =
-    form === 'text'
-      ? [
-          `typeof(${value}) = 'text' AND octet_length(${value}) <= ${LONGEST_CELL_CHARACTERS} AND ${value} NOT GLOB '*[^ -~]*' AND instr(${value}, char(0)) = 0`,
-          "''",
-        ]
-      : [`typeof(${value}) = 'blob' AND octet_length(${value}) <= ${LONGEST_CELL_BYTES}`, "X''"];
-  return `CASE WHEN ${value} IS NULL THEN NULL WHEN ${test} THEN ${value} ELSE ${stray} END`;
+  const test = `typeof(${value}) = 'text' AND octet_length(${value}) <= ${LONGEST_CELL_CHARACTERS} AND ${value} NOT GLOB '*[^ -~]*' AND instr(${value}, char(0)) = 0`;
+  return orStray(column, value, test, "''");
+}
+
+function blobOrStray(column: string): string {
+  const value = columnOf(column);
+  const test = `typeof(${value}) = 'blob' AND octet_length(${value}) <= ${LONGEST_CELL_BYTES}`;
+  return orStray(column, value, test, "X''");
+}
+
+function orStray(column: string, read: string, test: string, stray: string): string {
+  return `CASE WHEN ${columnOf(column)} IS NULL THEN NULL WHEN ${test} THEN ${read} ELSE ${stray} END`;
+}
+
+const PRINTABLE = /^[ -~]*$/;
+
+/** A text, whether it was read as one or as its octets; `''` where it is none that a cell can be. */
+function readText(given: unknown): unknown {
+  const octets = viewBytes(given);
+  if (!isUint8Array(octets)) return octets ?? null;
+  const text = decodeUtf8(octets);
+  return text !== undefined && PRINTABLE.test(text) ? text : '';
 }
 
 function readKey(layout: TableLayout, row: Row): { key: KeyValue; value: unknown }[] {
@@ -211,24 +298,32 @@ function readKey(layout: TableLayout, row: Row): { key: KeyValue; value: unknown
   });
 }
 
-function storedRecord(layout: TableLayout, row: Row): StoredRecord {
-  const id = readKey(layout, row);
-  return {
-    key: JSON.stringify(id.map(({ key }) => key)),
-    id: id.map(({ value }) => value),
-    ...(layout.tenant ? { tenant: readExact(row, 'tenant').value } : {}),
-    cells: layout.cells.map(({ adopting }, i) =>
-      adopting === 'in-place' ? readPlaintext(row, `c${i}`) : (viewBytes(row[`c${i}`]) ?? null),
-    ),
-    ...(layout.cells.some(({ adopting }) => typeof adopting === 'object')
-      ? {
-          plaintexts: layout.cells.map(({ adopting }, i) =>
-            typeof adopting === 'object' ? readPlaintext(row, `p${i}`) : null,
-          ),
-        }
-      : {}),
-    ...(layout.tokens ? { tokens: layout.tokens.map((_, i) => row[`n${i}`] ?? null) } : {}),
-    ...(layout.formerKey ? { formerId: layout.formerKey.map((_, i) => readExact(row, `f${i}`).value) } : {}),
+/** How a row of {@link recordColumns} is read. */
+function recordReader(layout: TableLayout): (row: Row) => StoredRecord {
+  const { tenant, tokens, formerKey } = layout;
+  const cells = layout.cells.map(({ form, adopting }, i) => {
+    const name = `c${i}`;
+    if (adopting === 'in-place') return (row: Row) => readPlaintext(row, name);
+    return form === 'text' ? (row: Row) => readText(row[name]) : (row: Row) => viewBytes(row[name]) ?? null;
+  });
+  const hasPlaintexts = layout.cells.some(({ adopting }) => typeof adopting === 'object');
+  return (row) => {
+    const id = readKey(layout, row);
+    return {
+      key: JSON.stringify(id.map(({ key }) => key)),
+      id: id.map(({ value }) => value),
+      ...(tenant ? { tenant: readExact(row, 'tenant').value } : {}),
+      cells: cells.map((read) => read(row)),
+      ...(hasPlaintexts
+        ? {
+            plaintexts: layout.cells.map(({ adopting }, i) =>
+              typeof adopting === 'object' ? readPlaintext(row, `p${i}`) : null,
+            ),
+          }
+        : {}),
+      ...(tokens ? { tokens: tokens.map((_, i) => readText(row[`n${i}`])) } : {}),
+      ...(formerKey ? { formerId: formerKey.map((_, i) => readExact(row, `f${i}`).value) } : {}),
+    };
   };
 }
 

@@ -36,6 +36,12 @@ export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 
+/** In a file of UTF-16 the octets of a text are others. Attached files have the same encoding. */
+export function isUtf8(client: SqliteClient): boolean {
+  const [row] = client.prepare('PRAGMA encoding').all() as { readonly encoding?: unknown }[];
+  return String(row?.encoding).toUpperCase() === 'UTF-8';
+}
+
 /** Asked before reading, which makes no table: it may be in somebody else's transaction, or in a database that cannot be written. */
 export function isTableThere(client: SqliteClient, { schema, name }: SqlitePath): boolean {
   const sql = `SELECT 1 FROM ${quoted(schema)}.sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE`;
