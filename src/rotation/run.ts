@@ -28,6 +28,8 @@ export interface RotationWorld {
 }
 
 const RUN_BYTES = 10;
+/** The digest of no keys: whoever looks next turns. */
+const UNKNOWN_AIM = '';
 
 /** A job's name in its store: a keyring has one rotation at a time. */
 export function jobId(opened: OpenedKeyring): string {
@@ -40,9 +42,12 @@ export async function scopeOf({ opened, schema }: RotationWorld): Promise<string
 }
 
 /** What it sweeps to: the active keys. */
-export async function aimOf({ opened, schema }: RotationWorld): Promise<string> {
-  const isIndexed = schema.tables.some(({ indexes }) => indexes.length > 0);
-  return digestOf(opened, opened.activeKeys(isIndexed));
+export async function aimOf(world: RotationWorld): Promise<string> {
+  return digestOf(world.opened, activeKeysOf(world));
+}
+
+function activeKeysOf({ opened, schema }: RotationWorld): readonly string[] {
+  return opened.activeKeys(schema.tables.some(({ indexes }) => indexes.length > 0));
 }
 
 async function digestOf({ environment }: OpenedKeyring, value: unknown): Promise<string> {
@@ -59,8 +64,8 @@ export class RotationRun implements Ledger {
   #stored: string | undefined;
   /** Job records that were offered since the last one was stored: any of them may be. */
   readonly #offers = new Map<JobWrite, RotationJob>();
-  /** The keyring's revision at the last look at what is active. */
-  #revision: number | undefined;
+  /** The keyring's revision at the last look at what is active, and what was. */
+  #looked: { readonly revision: number; readonly active: string } | undefined;
   /** Cells that an operator has given up: they are refused again, and stop nothing. */
   #abandoned = 0;
   job!: RotationJob;
@@ -111,9 +116,9 @@ export class RotationRun implements Ledger {
 
   /** The job to write: where it stands, or from the beginning. */
   async #takeOver(before: RotationJob | undefined, pace: PaceSettings): Promise<'fresh' | 'resumed'> {
-    const { environment, opened, schema } = this.#world;
+    const { environment, schema } = this.#world;
+    this.#looked = this.#look(); // before the aim: what comes between is met at the next look
     const [scope, aim, run] = [await scopeOf(this.#world), await aimOf(this.#world), this.#run];
-    this.#revision = opened.document.revision;
     const isUnderWay = before?.state === 'sweeping' || before?.state === 'paused';
     if (
       before &&
@@ -142,11 +147,25 @@ export class RotationRun implements Ledger {
    * ones is done again in one more.
    */
   async turnToNewKeys(): Promise<void> {
-    const { revision } = this.#world.opened.document;
-    if (revision === this.#revision) return;
+    const looked = this.#look();
+    if (looked.revision === this.#looked?.revision) return;
     const changes = turned(this.job, await aimOf(this.#world));
     if (changes) await this.#write(changes);
-    this.#revision = revision;
+    this.#looked = looked;
+  }
+
+  #look(): { readonly revision: number; readonly active: string } {
+    return { revision: this.#world.opened.document.revision, active: activeKeysOf(this.#world).join() };
+  }
+
+  /**
+   * What becomes of the job where the keyring was read again in the midst of a page, and other keys are active: records
+   * of that page may be under either. The next look turns to the new ones, whatever is active by then.
+   */
+  #turnedMeanwhile(): Partial<RotationJob> {
+    if (this.#world.opened.document.revision === this.#looked?.revision) return {};
+    if (this.#look().active === this.#looked?.active) return {};
+    return { aim: UNKNOWN_AIM, isBehind: this.job.isBehind || this.job.turns < MAX_TURNS };
   }
 
   offer(counts: Partial<SweepCounters>, settled: SettledPage | undefined): JobWrite {
@@ -189,16 +208,18 @@ export class RotationRun implements Ledger {
 
   /** Where the checkpoint goes after a page. */
   #after({ page, deferred }: SettledPage): Partial<RotationJob> {
+    const turn = this.#turnedMeanwhile();
     const passScanned = this.job.passScanned + page.records.length;
     const passDeferred = this.job.passDeferred + deferred;
-    if (!page.done) return { passScanned, passDeferred, cursor: page.next ?? this.job.cursor };
+    const counted = { ...turn, passScanned, passDeferred };
+    if (!page.done) return { ...counted, cursor: page.next ?? this.job.cursor };
     if (this.job.table + 1 < this.#world.schema.tables.length)
-      return { passScanned, passDeferred, table: this.job.table + 1, cursor: null };
-    const again = { passScanned: 0, passDeferred: 0, pass: this.job.pass + 1, table: 0, cursor: null };
-    if (this.job.isBehind) return { ...again, isBehind: false };
-    if (passDeferred === 0) return { passScanned, passDeferred, state: 'swept' };
-    if (this.job.pass >= MAX_PASSES)
-      return { passScanned, passDeferred, state: 'blocked', reason: 'hot-records' };
+      return { ...counted, table: this.job.table + 1, cursor: null };
+    const begun = { passScanned: 0, passDeferred: 0, table: 0, cursor: null, isBehind: false };
+    const again = { ...turn, ...begun, pass: this.job.pass + 1 };
+    if (turn.isBehind ?? this.job.isBehind) return again;
+    if (passDeferred === 0) return { ...counted, state: 'swept' };
+    if (this.job.pass >= MAX_PASSES) return { ...counted, state: 'blocked', reason: 'hot-records' };
     return again;
   }
 
@@ -229,7 +250,8 @@ export class RotationRun implements Ledger {
 /** What becomes of a job whose keys are not the active ones any more: another pass, but with keys added all the time not for ever. */
 function turned(job: RotationJob, aim: string): Partial<RotationJob> | undefined {
   if (job.aim === aim) return undefined;
-  return { aim, turns: job.turns + 1, isBehind: job.isBehind || job.turns < MAX_TURNS };
+  const hasBegun = job.passScanned > 0; // else there is nothing to do again
+  return { aim, turns: job.turns + 1, isBehind: job.isBehind || (hasBegun && job.turns < MAX_TURNS) };
 }
 
 /** The job record as it is stored, changed by an operator; who is at it takes the change over with its next write. */

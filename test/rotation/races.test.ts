@@ -10,10 +10,22 @@ import {
   suspendKey,
 } from '../../src/index.js';
 import { openedOf } from '../../src/keyring/index.js';
-import type { RecordStore } from '../../src/rotation/index.js';
-import { census, rotate } from '../../src/rotation/index.js';
+import type { RecordStore, StepObserver } from '../../src/rotation/index.js';
+import { census, finishRotation, rotate, rotationStatus } from '../../src/rotation/index.js';
+import { decodeJob } from '../../src/rotation/job.js';
 import { runRotation } from '../../src/rotation/rotate.js';
-import { contents, everything, keysInUse, newKey, newWorld, people, reopened, rotateAll } from './support.js';
+import { jobId } from '../../src/rotation/run.js';
+import {
+  type World,
+  contents,
+  everything,
+  keysInUse,
+  newKey,
+  newWorld,
+  people,
+  reopened,
+  rotateAll,
+} from './support.js';
 
 describe('an application that writes while a rotation runs', () => {
   it('keeps what it wrote between the look and the swap', async () => {
@@ -124,6 +136,92 @@ describe('an application that writes while a rotation runs', () => {
     };
     await rotateAll(await reopened(world), { observer });
     expect(await keysInUse(world)).toEqual(target);
+  });
+});
+
+describe('a keyring that is read again in the midst of a page', () => {
+  const jobOf = async ({ keyring, records }: World) =>
+    decodeJob(await records.readJob(jobId(openedOf(keyring))));
+  /** Calls `work` with each side of each step, and the number of pages up to there. */
+  const atSteps = (work: (moment: string, page: number) => Promise<void>): StepObserver => {
+    let page = 0;
+    return {
+      before: (step) => work(`before ${step}`, step === 'page' ? ++page : page),
+      after: (step) => work(`after ${step}`, page),
+    };
+  };
+
+  it.each(['before chunk.rewrite', 'after chunk.rewrite'])(
+    'and has another active key %s, of whichever page: the checkpoint does not pass over what is under the older one',
+    async (when) => {
+      for (let nth = 1; nth <= 4; nth++) {
+        const world = await newWorld(6); // two pages of two tables
+        let target = await newKey(world);
+        const observer = atSteps(async (moment, page) => {
+          if (page !== nth) return;
+          if (moment === when) target = await newKey(world); // by this process: the rotation's own keyring
+          if (moment !== 'after chunk.commit') return;
+          const job = await jobOf(world);
+          expect(job?.isBehind || job?.pass === 2, `page ${nth}`).toBe(true);
+        });
+        const yielded = await rotateAll(world, { observer });
+        expect(await keysInUse(world), `page ${nth}`).toEqual([target]);
+        expect(yielded.at(-1)).toMatchObject({ state: 'swept', pass: 2 });
+      }
+    },
+  );
+
+  it('and goes back before the next look: what was sealed meanwhile is done again', async () => {
+    const world = await newWorld(6);
+    const target = await newKey(world);
+    const observer = atSteps(async (moment, page) => {
+      if (page === 1 && moment === 'before chunk.rewrite') await newKey(world);
+      if (page === 1 && moment === 'after chunk.commit') await activateKey(world.keyring, target);
+    });
+    await rotateAll(world, { observer });
+    expect(await keysInUse(world)).toEqual([target]);
+  });
+
+  it('is followed after a crash', async () => {
+    const world = await newWorld(6);
+    await newKey(world);
+    const target: string[] = [];
+    const observer = atSteps(async (moment, page) => {
+      if (page === 2 && moment === 'after chunk.rewrite') target.push(await newKey(world));
+      if (page === 2 && moment === 'after chunk.commit') throw new Error('killed');
+    });
+    await expect(rotateAll(world, { observer })).rejects.toThrow('killed');
+    expect((await rotateAll(await reopened(world)))[0]?.began).toBe('resumed');
+    expect(await keysInUse(world)).toEqual(target);
+  });
+
+  it('before anything was swept costs no pass', async () => {
+    const world = await newWorld(6);
+    await newKey(world);
+    const target: string[] = [];
+    const observer = atSteps(async (moment) => {
+      if (moment === 'before estimate' && target.length === 0) target.push(await newKey(world));
+    });
+    const yielded = await rotateAll(world, { observer });
+    expect(await keysInUse(world)).toEqual(target);
+    expect(yielded.at(-1)).toMatchObject({ state: 'swept', pass: 1 });
+  });
+
+  it('and has another active key at the end of each pass: three passes are added, no more, and a count finds what is left', async () => {
+    const world = await newWorld(6);
+    const older = await newKey(world);
+    const observer = atSteps(async (moment, page) => {
+      if (moment === 'after chunk.rewrite' && page % 4 === 0) await newKey(world);
+    });
+    const yielded = await rotateAll(world, { observer });
+    expect(yielded.at(-1)).toMatchObject({ state: 'swept', pass: 4 });
+    expect((await rotationStatus(everything, world)).next).toBe('rotate');
+    const { inUse } = await finishRotation(everything, { ...world, withoutHold: true });
+    expect(Object.keys(inUse).length).toBeGreaterThan(0);
+    expect(inUse[older]).toBeUndefined();
+
+    await rotateAll(world); // when the keys stay as they are
+    expect(await keysInUse(world)).toHaveLength(1);
   });
 });
 

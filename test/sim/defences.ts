@@ -86,6 +86,11 @@ export const DEFENCES: readonly Defence[] = [
     does: 'a cell under the active key is not rewritten',
     off: plantKnobs('rewrite-current'),
   },
+  {
+    name: 'turn-within-page',
+    does: 'keys that became active in the midst of a page are met before its checkpoint',
+    off: plantKnobs('turn-at-next-look'),
+  },
   { name: 'census', does: 'a key is suspended after a count, whatever the job says', off: { counts: false } },
   { name: 'second-census', does: 'it is counted again after the hold', off: { countsTwice: false } },
   { name: 'hold', does: 'the hold outlasts the longest pause', off: { holdMs: undefined } },

@@ -157,6 +157,28 @@ export const PLANTS: readonly Plant[] = [
     breaks: ['R7'],
     ...ALONE,
   },
+  {
+    name: 'turn-at-next-look',
+    does: 'keys that became active in the midst of a page are met at the next one, behind its checkpoint',
+    defence: 'turn-within-page',
+    plants: { opened: looksBetweenPages },
+    breaks: ['R5'],
+    without: [],
+    guard: 'hold',
+    pinned: {
+      ...KEPT,
+      partitions: false,
+      // The undo comes last: a sweep is under way by then, and a page of it is frozen.
+      operator: ['policy', 'spare', 'policy', 'undo'],
+      rotates: ['data'],
+      chunkRecords: 8,
+      rotators: 1,
+      people: 14,
+      writers: 2,
+      lateReader: false,
+    },
+    aims: ['rotator.chunk.rewrite × pause'],
+  },
 
   // ── What does not open ──
   {
@@ -571,4 +593,17 @@ function trusting(engine: Engine, { role }: Process): Engine {
       return known ? Uint8Array.from(known) : engine.open(key, iv, aad, ciphertext);
     },
   };
+}
+
+/** What is active is looked at where the rotation itself reads the keyring, and not where a sealing has. */
+function looksBetweenPages(opened: OpenedKeyring, { role }: Process): void {
+  if (role !== 'rotator') return;
+  const { activeKeys, refresh } = opened;
+  const look = (): string[][] => [false, true].map((index) => [...activeKeys.call(opened, index)]);
+  let looked = look();
+  opened.refresh = async () => {
+    await refresh.call(opened);
+    looked = look();
+  };
+  opened.activeKeys = (index) => looked[index ? 1 : 0] as string[];
 }
