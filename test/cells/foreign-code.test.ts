@@ -1,0 +1,94 @@
+/** What the application's own functions throw, reject with or give back may quote a value: nothing of it comes out. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import {
+  CellsealError,
+  bytes,
+  decryptRecord,
+  encryptRecord,
+  integer,
+  json,
+  table,
+  text,
+} from '../../src/index.js';
+import { newKeyring } from './support.js';
+
+const SECRET = 'jane@example.com';
+const reason = async (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  );
+
+describe('a parser of plaintext that is asynchronous', () => {
+  it('is refused like one that throws, without its message', async () => {
+    const parse = async (stored: unknown): Promise<never> => {
+      throw new Error(`no number: ${stored}`);
+    };
+    const people = table('people', {
+      record: text('id'),
+      encrypt: { age: integer({ adopting: { parse } }) },
+    });
+    const error = await reason(decryptRecord(people, { id: '1', age: SECRET }, await newKeyring()));
+    expect(error.message).not.toContain(SECRET);
+    expect(error).toMatchObject({ code: 'not-adoptable' });
+  });
+});
+
+describe('a transform that is asynchronous', () => {
+  it('is refused, and what it rejects with is heard by nobody', async () => {
+    const unhandled: unknown[] = [];
+    const listeners = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', (error) => unhandled.push(error));
+    try {
+      const apply = (async (value: string) => {
+        throw new Error(`bad: ${value}`);
+      }) as never;
+      const index = { bits: 64, transform: { name: 'own-1', apply } };
+      const people = table('people', { record: text('id'), encrypt: { email: text({ index }) } });
+      const error = await reason(encryptRecord(people, { id: '1', email: SECRET }, await newKeyring()));
+      expect(error).toMatchObject({ code: 'not-indexable' });
+      await sleep(20);
+    } finally {
+      process.removeAllListeners('unhandledRejection');
+      for (const listener of listeners) process.on('unhandledRejection', listener);
+    }
+    expect(unhandled).toEqual([]);
+  });
+});
+
+describe('a schema', () => {
+  it.each([
+    ['gives back nothing', () => undefined],
+    [
+      'throws when its issues are looked at',
+      (value: unknown) => ({
+        get issues() {
+          throw new Error(`bad: ${value}`);
+        },
+      }),
+    ],
+  ] as [string, (value: unknown) => never][])(
+    'that %s is refused with a typed error',
+    async (_, validate) => {
+      const schema = { '~standard': { version: 1 as const, vendor: 'test', validate } };
+      const people = table('people', { record: text('id'), encrypt: { email: json(schema) } });
+      const error = await reason(
+        encryptRecord(people, { id: '1', email: SECRET as never }, await newKeyring()),
+      );
+      expect(error.message).not.toContain(SECRET);
+      expect(error).toBeInstanceOf(CellsealError);
+    },
+  );
+});
+
+describe('bytes whose buffer was transferred away', () => {
+  it('are refused with a typed error', async () => {
+    const files = table('files', { record: text('id'), encrypt: { blob: bytes() } });
+    const blob = new Uint8Array(8).fill(1);
+    structuredClone(blob.buffer, { transfer: [blob.buffer] });
+    const error = await reason(encryptRecord(files, { id: '1', blob }, await newKeyring()));
+    expect(error).toMatchObject({ code: 'invalid-value' });
+  });
+});

@@ -1,0 +1,117 @@
+/** What a synchronous function refuses: it says why, a later call can succeed, and a call that was refused is not made. */
+import { describe, expect, it, vi } from 'vitest';
+import { nodeEngine } from '../../src/engine/node.js';
+import {
+  type KeyringEvent,
+  type StandardSchema,
+  bytes,
+  createKeyring,
+  decryptCell,
+  decryptCellSync,
+  encryptCell,
+  encryptCellSync,
+  json,
+  listKeys,
+  table,
+  text,
+} from '../../src/index.js';
+import { openedOf } from '../../src/keyring/index.js';
+import { memoryKeyring } from '../../src/store/memory.js';
+import { testKeyring } from '../../src/testing/testing.js';
+
+const engine = nodeEngine();
+const rawKey = new Uint8Array(32).fill(5);
+const files = table('files', { record: text('id'), encrypt: { name: text(), blob: bytes() } });
+const id = { id: '1' };
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const codeBy = (work: () => unknown): unknown => {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return (error as { code?: unknown }).code ?? error;
+  }
+};
+
+describe('a synchronous function', () => {
+  it('encrypts bytes that begin like a cell, at the latest once the keyring was read for them', async () => {
+    const keyring = await testKeyring({ engine });
+    const blob = new Uint8Array(64);
+    blob[0] = 1; // 01 00: a 16-bit number, little-endian
+    expect(
+      await decryptCell(files, 'blob', await encryptCell(files, 'blob', blob, id, keyring), id, keyring),
+    ).toEqual(blob);
+    expect(codeBy(() => encryptCellSync(files, 'blob', blob, id, keyring))).toBe(undefined);
+  });
+
+  it('says of a key that nobody has that it is unknown, once the keyring was read for it', async () => {
+    const keyring = await testKeyring({ engine });
+    const cell = encryptCellSync(files, 'name', 'a.txt', id, keyring);
+    const forged = `cs1r.${'a'.repeat(26)}.${cell.slice(32)}`;
+    await expect(decryptCell(files, 'name', forged, id, keyring)).rejects.toMatchObject({
+      code: 'unknown-key',
+    });
+    expect(codeBy(() => decryptCellSync(files, 'name', forged, id, keyring))).toBe('unknown-key');
+  });
+
+  it('tells somebody why its keyring stays stale', async () => {
+    const inner = memoryKeyring();
+    let isDown = false;
+    const store = {
+      ...inner,
+      read: (most: number) => {
+        if (isDown) throw new Error('down');
+        return inner.read(most);
+      },
+    };
+    const events: KeyringEvent['type'][] = [];
+    const onEvent = ({ type }: KeyringEvent): unknown => events.push(type);
+    const keyring = await createKeyring(store, { rawKey, engine, maxStaleMs: 1_000, onEvent });
+    isDown = true;
+    const codes: unknown[] = [];
+    for (let i = 0; i < 3; i++) {
+      await sleep(1_100);
+      codes.push(codeBy(() => encryptCellSync(files, 'name', 'a.txt', id, keyring)));
+    }
+    // Either is enough: an event, or an error that is not the one for "call again later".
+    expect([...events, codes.at(-1)]).not.toEqual(['not-synchronous']);
+  }, 10_000);
+
+  it('does not seal, nor count, later what it has refused', async () => {
+    const store = memoryKeyring();
+    const keyring = await createKeyring(store, { rawKey, engine, maxStaleMs: 1_000 });
+    const keyId = listKeys(keyring).find(({ kind }) => kind === 'data')?.keyId as string;
+    await sleep(1_100);
+    for (let i = 0; i < 500; i++)
+      expect(codeBy(() => encryptCellSync(files, 'name', 'a.txt', id, keyring))).toBe('not-synchronous');
+    await vi.waitFor(() => expect(openedOf(keyring).newest.isStale).toBe(false));
+    await sleep(50);
+    expect(openedOf(keyring).usage.cells(keyId)).toBe(0);
+  });
+
+  it('does not seal later what it has refused for its schema', async () => {
+    const keyring = await testKeyring({ engine });
+    const keyId = listKeys(keyring).find(({ kind }) => kind === 'data')?.keyId as string;
+    const slow: StandardSchema<unknown, string> = {
+      '~standard': { version: 1, vendor: 'test', validate: async (value) => ({ value: value as string }) },
+    };
+    const slowly = table('slowly', { record: text('id'), encrypt: { body: json(slow) } });
+    expect(codeBy(() => encryptCellSync(slowly, 'body', 'x', id, keyring))).toBe('not-synchronous');
+    await sleep(20);
+    expect(openedOf(keyring).usage.cells(keyId)).toBe(0);
+  });
+});
+
+describe('bytes that begin like a cell', () => {
+  it('are not encrypted at one a second', async () => {
+    const keyring = await testKeyring({ engine });
+    const start = performance.now();
+    for (let i = 0; i < 3; i++) {
+      const blob = new Uint8Array(64).fill(i);
+      blob.set([1, 0]);
+      await encryptCell(files, 'blob', blob, id, keyring);
+    }
+    expect(performance.now() - start).toBeLessThan(900);
+  }, 10_000);
+});
