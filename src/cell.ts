@@ -249,8 +249,8 @@ function validated({ attribute: { schema }, where }: CellPlace, value: unknown):
 }
 
 /**
- * Nothing is encrypted twice (docs/format.md §8). Bytes may look like a cell by chance, so they must name a key of ours:
- * of this moment, because another process may be sealing with a newer one already.
+ * Nothing is encrypted twice (docs/format.md §8, and what §10 says of it). Bytes may look like a cell by chance, so they
+ * must name a key of ours, which another process may have added meanwhile.
  */
 function assertNotACell(
   opened: OpenedKeyring,
@@ -262,7 +262,7 @@ function assertNotACell(
   const refuse = (isCell: boolean): void => {
     if (isCell) throw new AlreadyACellError(where);
   };
-  const isCell = typeof value === 'string' || opened.hasAfterReload(keyId);
+  const isCell = typeof value === 'string' || opened.hasKey(keyId);
   return isPromise(isCell) ? isCell.then(refuse) : (refuse(isCell) as undefined);
 }
 

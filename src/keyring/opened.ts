@@ -90,7 +90,7 @@ export class OpenedKeyring {
     this.cellKeys = new CellKeys(environment.engine, environment.random);
     this.tokenKeys = new TokenKeys(environment.engine);
     this.usage = new UsageMeter(environment, store.usage, () => this.document.policy.maxCellsPerKey);
-    this.#reloads = new ReloadQueue(environment.clock, () => newest.refresh());
+    this.#reloads = new ReloadQueue(environment.clock, () => this.#reload());
     const warn = (): void => {
       this.#warnOfAge();
       this.#warnOfDestruction();
@@ -115,6 +115,16 @@ export class OpenedKeyring {
   /** Takes over the store's newest document. */
   refresh(): Promise<void> {
     return this.newest.refresh();
+  }
+
+  /** {@link refresh}, by itself: its failure is told also where nobody waits for it. */
+  async #reload(): Promise<void> {
+    try {
+      await this.newest.refresh();
+    } catch (error) {
+      if (!this.newest.isClosed) tell(this.environment.onEvent, { type: 'read-failed', error });
+      throw error;
+    }
   }
 
   /** Does `work` for a caller who cannot wait. */
@@ -258,17 +268,22 @@ export class OpenedKeyring {
 
   /** Reads the keyring again, or refuses: its keys may have been replaced. */
   async #freshen(): Promise<void> {
-    const { clock } = this.environment;
-    const waited = clock.sleep(MAX_STORE_WAIT_MS, undefined, { isIdle: true }).then(() => {
-      throw new KeyringStaleError(); // a store that does not answer
-    });
     try {
-      await Promise.race([this.#reloads.request(), waited]);
+      await this.#withinStoreWait(this.#reloads.request());
     } catch (error) {
       if (error instanceof CellsealError) throw error;
       throw new KeyringStaleError();
     }
     if (this.newest.isStale) throw new KeyringStaleError();
+  }
+
+  /** Does not wait for ever for a store that does not answer. */
+  #withinStoreWait(reading: Promise<void>): Promise<void> {
+    const { clock } = this.environment;
+    const waited = clock.sleep(MAX_STORE_WAIT_MS, undefined, { isIdle: true }).then(() => {
+      throw new KeyringStaleError();
+    });
+    return Promise.race([reading, waited]);
   }
 
   /**
@@ -323,11 +338,34 @@ export class OpenedKeyring {
     return this.#load(found.held, assertOpens(found.entry, tenant, where));
   }
 
-  /** Whether the keyring has a key with this id, also after reading it again. */
-  hasAfterReload(keyId: string): MaybePromise<boolean> {
-    if (this.newest.held.roster.get(keyId)) return true;
-    const look = async (): Promise<KeyEntry | undefined> => (await this.#entryOfAnybody(keyId)).entry;
-    return this.#reloads.find(keyId, look).then((entry) => entry !== undefined);
+  /**
+   * Whether the keyring has a key with this id, of a value that may only look like a cell: as a reload says that began less
+   * than a second ago. Where there is none, because the caller cannot wait or the keyring cannot be read, as this process
+   * knows it: for sealing, which comes next, that must be fresh enough too.
+   */
+  hasKey(keyId: string): MaybePromise<boolean> {
+    if (this.#knowsKey(keyId)) return true;
+    if (this.#callsAtOnce === 0) return this.#hasKeyAfterReload(keyId);
+    const reading = this.#reloads.recent(); // for the next one
+    if (reading !== undefined) ignore(reading);
+    return false;
+  }
+
+  async #hasKeyAfterReload(keyId: string): Promise<boolean> {
+    try {
+      const reading = this.#reloads.recent();
+      if (reading !== undefined) await this.#withinStoreWait(reading);
+      return (await this.#entryOfAnybody(keyId)).entry !== undefined;
+    } catch {
+      return this.#knowsKey(keyId); // what was thrown is told as an event
+    }
+  }
+
+  #knowsKey(keyId: string): boolean {
+    const { document, roster } = this.newest.held;
+    return (
+      roster.get(keyId) !== undefined || this.newest.pages.knownPageWith(document.pages, keyId) !== undefined
+    );
   }
 
   /** All keys of a tenant, in the order in which they were added. */
