@@ -29,6 +29,17 @@ describe('a key that goes to the thread pool', () => {
     expect(exported).toHaveLength(1);
     for (const bytes of exported) expect(bytes.every((byte) => byte === 0)).toBe(true);
   });
+
+  it('is taken there again where that has failed', async () => {
+    const engine = nodeEngine({ threadPoolBytes: 0 });
+    const made = engine.importKey(new Uint8Array(32).fill(3)) as never;
+    const key = engine.deriveAead(made, new Uint8Array(8), new Uint8Array(1)) as never;
+    const seal = async () => engine.seal(key, new Uint8Array(12), new Uint8Array(0), new Uint8Array(40));
+    const spy = vi.spyOn(globalThis.crypto.subtle, 'importKey').mockRejectedValue(new Error('no memory'));
+    await expect(seal()).rejects.toThrow('no memory');
+    spy.mockRestore();
+    expect(await seal()).toHaveLength(56);
+  });
 });
 
 describe('a keyring that is closed', () => {
