@@ -175,7 +175,7 @@ export class NotAdoptableError extends CellRefusedError {
   /** @internal */
   constructor(where: Where = {}) {
     super(
-      'The attribute is adopting plaintext, and what stands here is no value of its type. Correct it in the database, or give the definition a way to read it: adopting: { parse }.',
+      'The attribute is adopting plaintext, and what stands here is no value of its type. Correct it in the database, or give the definition a way to read it: adopting: { parse }, which answers at once, without a promise.',
       where,
     );
   }

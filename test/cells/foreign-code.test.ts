@@ -1,16 +1,19 @@
 /** What the application's own functions throw, reject with or give back may quote a value: nothing of it comes out. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { nodeEngine } from '../../src/engine/node.js';
 import {
   CellsealError,
   bytes,
   decryptRecord,
+  decryptRecordSync,
   encryptRecord,
   integer,
   json,
   table,
   text,
 } from '../../src/index.js';
+import { testKeyring } from '../../src/testing/testing.js';
 import { newKeyring } from './support.js';
 
 const SECRET = 'jane@example.com';
@@ -20,28 +23,53 @@ const reason = async (promise: Promise<unknown>): Promise<Error> =>
     (error: Error) => error,
   );
 
+/** What rejections nobody has handled while `work` was done. */
+async function unhandledBy(work: () => Promise<unknown>): Promise<unknown[]> {
+  const unhandled: unknown[] = [];
+  const listeners = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', (error) => unhandled.push(error));
+  try {
+    await work();
+    await sleep(20);
+  } finally {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of listeners) process.on('unhandledRejection', listener);
+  }
+  return unhandled;
+}
+
 describe('a parser of plaintext that is asynchronous', () => {
-  it('is refused like one that throws, without its message', async () => {
-    const parse = async (stored: unknown): Promise<never> => {
-      throw new Error(`no number: ${stored}`);
-    };
-    const people = table('people', {
-      record: text('id'),
-      encrypt: { age: integer({ adopting: { parse } }) },
-    });
-    const error = await reason(decryptRecord(people, { id: '1', age: SECRET }, await newKeyring()));
-    expect(error.message).not.toContain(SECRET);
-    expect(error).toMatchObject({ code: 'not-adoptable' });
-  });
+  it.each([
+    ['rejects', async (stored: unknown): Promise<never> => Promise.reject(new Error(`no number: ${stored}`))],
+    ['resolves', async (): Promise<number> => 41],
+  ])(
+    'and %s is refused like one that throws, and what it rejects with is heard by nobody',
+    async (_, parse) => {
+      const people = table('people', {
+        record: text('id'),
+        encrypt: { age: integer({ adopting: { parse } }) },
+      });
+      const row = { id: '1', age: SECRET };
+      const unhandled = await unhandledBy(async () => {
+        const keyring = await testKeyring({ engine: nodeEngine() });
+        const errors = [
+          await reason(decryptRecord(people, row, await newKeyring())),
+          await reason((async () => decryptRecordSync(people, row, keyring))()),
+        ];
+        for (const error of errors) {
+          expect(error.message).not.toContain(SECRET);
+          expect(error).toMatchObject({ code: 'not-adoptable' });
+        }
+      });
+      expect(unhandled).toEqual([]);
+    },
+  );
 });
 
 describe('a transform that is asynchronous', () => {
   it('is refused, and what it rejects with is heard by nobody', async () => {
-    const unhandled: unknown[] = [];
-    const listeners = process.listeners('unhandledRejection');
-    process.removeAllListeners('unhandledRejection');
-    process.on('unhandledRejection', (error) => unhandled.push(error));
-    try {
+    const unhandled = await unhandledBy(async () => {
       const apply = (async (value: string) => {
         throw new Error(`bad: ${value}`);
       }) as never;
@@ -49,11 +77,7 @@ describe('a transform that is asynchronous', () => {
       const people = table('people', { record: text('id'), encrypt: { email: text({ index }) } });
       const error = await reason(encryptRecord(people, { id: '1', email: SECRET }, await newKeyring()));
       expect(error).toMatchObject({ code: 'not-indexable' });
-      await sleep(20);
-    } finally {
-      process.removeAllListeners('unhandledRejection');
-      for (const listener of listeners) process.on('unhandledRejection', listener);
-    }
+    });
     expect(unhandled).toEqual([]);
   });
 });
