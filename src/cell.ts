@@ -81,9 +81,9 @@ export function cellPlace(
 export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
   const opened = openedOf(keyring);
   const valid = validated(place, value);
-  return isPromise(valid)
-    ? valid.then((awaited) => sealValid(opened, place, awaited))
-    : sealValid(opened, place, valid);
+  if (!isPromise(valid)) return sealValid(opened, place, valid);
+  opened.assertMayAwait(valid, place.where);
+  return valid.then((awaited) => sealValid(opened, place, awaited));
 }
 
 function sealValid(opened: OpenedKeyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
@@ -96,7 +96,7 @@ function sealValid(opened: OpenedKeyring, place: CellPlace, value: unknown): May
 
 /** cell → framed value → value */
 export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
-  if (isPlaintextInPlace(place.attribute, stored)) return adoptedValue(place, stored);
+  if (isPlaintextInPlace(place.attribute, stored)) return openAdopted(keyring, place, stored);
   return openStored(openedOf(keyring), place, stored);
 }
 
@@ -142,6 +142,13 @@ export function openRebinding(
     );
     return andThen(inFormer, (framed) => new Rebound(framed));
   });
+}
+
+/** plaintext → value, for a reader. */
+export function openAdopted(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
+  const value = adoptedValue(place, stored);
+  if (isPromise(value)) openedOf(keyring).assertMayAwait(value, place.where);
+  return value;
 }
 
 /** plaintext → value, as the definition has it while the attribute is adopting. Throws `NotAdoptableError`. */

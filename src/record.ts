@@ -1,5 +1,5 @@
 import type { AdoptingRule } from './attribute.js';
-import { type CellPlace, adoptedValue, cellPlace, openValue, sealValue } from './cell.js';
+import { type CellPlace, cellPlace, openAdopted, openValue, sealValue } from './cell.js';
 import { settleAll } from './concurrency.js';
 import type { ContextValue } from './envelope/index.js';
 import { DefinitionError, InvalidValueError } from './errors.js';
@@ -203,7 +203,7 @@ function openOrAdopt(
   const name = from?.name as string;
   const plaintext = Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
   if (plaintext !== undefined && (stored === null || newer === 'plaintext'))
-    return plaintext === null ? null : adoptedValue(place, plaintext);
+    return plaintext === null ? null : openAdopted(keyring, place, plaintext);
   return stored === null ? null : openValue(keyring, place, stored);
 }
 

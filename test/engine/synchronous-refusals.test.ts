@@ -7,12 +7,15 @@ import {
   activateKey,
   addKey,
   bytes,
+  changeKey,
   createKeyring,
   decryptCell,
   decryptCellSync,
+  decryptRecordSync,
   encryptCellSync,
   json,
   listKeys,
+  openKeyring,
   table,
   text,
 } from '../../src/index.js';
@@ -29,6 +32,13 @@ const files = table('files', {
 const id = { id: '1' };
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const refusalBy = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+};
 const codeBy = (work: () => unknown): unknown => {
   try {
     work();
@@ -68,7 +78,7 @@ describe('a synchronous function', () => {
     expect(codeBy(() => decryptCellSync(files, 'name', forged, id, keyring))).toBe('unknown-key');
   });
 
-  it('tells somebody why its keyring stays stale', async () => {
+  it('tells why its keyring stays stale', async () => {
     const inner = memoryKeyring();
     let isDown = false;
     const store = {
@@ -83,13 +93,24 @@ describe('a synchronous function', () => {
     const keyring = await createKeyring(store, { rawKey, engine, maxStaleMs: 1_000, onEvent });
     isDown = true;
     const codes: unknown[] = [];
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 2; i++) {
       await sleep(1_100);
       codes.push(codeBy(() => encryptCellSync(files, 'name', 'a.txt', id, keyring)));
     }
-    // Either is enough: an event, or an error that is not the one for "call again later".
-    expect([...events, codes.at(-1)]).not.toEqual(['not-synchronous']);
+    expect(codes).toEqual(['not-synchronous', 'keyring-stale']);
+    expect(events).toContain('read-failed');
   }, 10_000);
+
+  it('tells that the key of its keyring was changed', async () => {
+    const store = memoryKeyring();
+    const keyring = await createKeyring(store, { rawKey, engine, maxStaleMs: 1_000 });
+    await changeKey(await openKeyring(store, { rawKey }), { rawKey: new Uint8Array(32).fill(6) });
+    await sleep(1_100);
+    expect(codeBy(() => encryptCellSync(files, 'name', 'a.txt', id, keyring))).toBe('not-synchronous');
+    await vi.waitFor(() =>
+      expect(codeBy(() => encryptCellSync(files, 'name', 'a.txt', id, keyring))).toBe('keyring-rekeyed'),
+    );
+  });
 
   it('does not seal, nor count, later what it has refused', async () => {
     const store = memoryKeyring();
@@ -113,5 +134,25 @@ describe('a synchronous function', () => {
     expect(codeBy(() => encryptCellSync(slowly, 'body', 'x', id, keyring))).toBe('not-synchronous');
     await sleep(20);
     expect(openedOf(keyring).usage.cells(keyId)).toBe(0);
+  });
+
+  it('says that it is the schema also where that validates plaintext which is adopted', async () => {
+    const keyring = await testKeyring({ engine });
+    const slow: StandardSchema<unknown, string> = {
+      '~standard': { version: 1, vendor: 'test', validate: async () => ({ issues: [{ message: 'never' }] }) },
+    };
+    const beside = { adopting: { from: 'plain' } } as const;
+    const slowly = table('slowly', {
+      record: text('id'),
+      encrypt: { body: json(slow, { adopting: true }), other: json(slow, beside) },
+    });
+    for (const row of [
+      { id: '1', body: '"x"' },
+      { id: '1', other: null, plain: '"x"' },
+    ])
+      expect(refusalBy(() => decryptRecordSync(slowly, row, keyring))).toMatchObject({
+        reason: 'schema',
+        table: 'slowly',
+      });
   });
 });
