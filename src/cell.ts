@@ -35,6 +35,7 @@ import {
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
 import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
 import type { AeadKey } from './ports/engine.js';
+import type { StandardResult, StandardSchema } from './standard-schema.js';
 import { SUITE_1 } from './suite.js';
 import type { Table } from './table.js';
 
@@ -80,10 +81,11 @@ export function cellPlace(
 /** value → framed value → cell */
 export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
   const opened = openedOf(keyring);
-  const valid = validated(place, value);
-  if (!isPromise(valid)) return sealValid(opened, place, valid);
+  if (!place.attribute.schema || value === null) return sealValid(opened, place, value);
+  const valid = validated(place, place.attribute.schema, value);
+  if (!isPromise(valid)) return sealValid(opened, place, valid.value);
   opened.assertMayAwait(valid, place.where);
-  return valid.then((awaited) => sealValid(opened, place, awaited));
+  return valid.then((awaited) => sealValid(opened, place, awaited.value));
 }
 
 function sealValid(opened: OpenedKeyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
@@ -156,15 +158,17 @@ export function adoptedValue(place: CellPlace, stored: unknown): MaybePromise<un
   const refused = (error: unknown): never => {
     throw error instanceof InvalidValueError ? new NotAdoptableError(place.where) : error;
   };
-  return rescue(
-    () =>
-      andThen(validated(place, parsePlaintext(place.attribute, stored, place.where)), (value) => {
-        // So that a reader refuses what a rotation will: both hand over values of the attribute's type only.
-        if (value !== null) assertOfType(place.attribute.spec, value, place.where);
-        return value;
-      }),
-    refused,
-  );
+  const { schema, spec } = place.attribute;
+  // So that a reader refuses what a rotation will: both hand over values of the attribute's type only.
+  const ofType = (value: unknown): unknown => {
+    if (value !== null) assertOfType(spec, value, place.where);
+    return value;
+  };
+  return rescue(() => {
+    const parsed = parsePlaintext(place.attribute, stored, place.where);
+    if (!schema || parsed === null) return ofType(parsed);
+    return andThen(validated(place, schema, parsed), ({ value }) => ofType(value));
+  }, refused);
 }
 
 /** value → framed value, of a value that was adopted: validated already. */
@@ -243,16 +247,19 @@ function decoded(place: CellPlace, stored: unknown, opened: Bytes | Rebound): un
   }
 }
 
-/** What a schema says or throws may quote the value, so none of it is passed on. */
-function validated({ attribute: { schema }, where }: CellPlace, value: unknown): MaybePromise<unknown> {
-  if (!schema || value === null) return value;
+/** What a schema has given back for a value that it takes. */
+interface Valid {
+  readonly value: unknown;
+}
+
+/** What a schema says or throws may quote the value, so none of it is passed on, nor what a getter of its result throws. */
+function validated({ where }: CellPlace, schema: StandardSchema, value: unknown): MaybePromise<Valid> {
   const refused = (): never => {
     throw new InvalidValueError('The value does not satisfy its schema.', { ...where, expected: 'json' });
   };
-  return andThen(
-    rescue(() => schema['~standard'].validate(value), refused),
-    (result) => (result.issues ? refused() : result.value),
-  );
+  const checked = (result: StandardResult<unknown>): Valid =>
+    result.issues ? refused() : { value: result.value };
+  return rescue(() => andThen(schema['~standard'].validate(value), checked), refused);
 }
 
 /**

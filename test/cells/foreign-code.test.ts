@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { nodeEngine } from '../../src/engine/node.js';
 import {
-  CellsealError,
+  type CellsealError,
   bytes,
   decryptRecord,
   decryptRecordSync,
@@ -83,26 +83,38 @@ describe('a transform that is asynchronous', () => {
 });
 
 describe('a schema', () => {
+  const thrower = (name: string) => (value: unknown) =>
+    Object.defineProperty({}, name, {
+      get() {
+        throw new Error(`bad: ${value}`);
+      },
+    });
   it.each([
     ['gives back nothing', () => undefined],
-    [
-      'throws when its issues are looked at',
-      (value: unknown) => ({
-        get issues() {
-          throw new Error(`bad: ${value}`);
-        },
-      }),
-    ],
+    ['gives back null', () => null],
+    ['gives back neither a value nor issues', () => ({})],
+    ['gives back nothing, later', async () => undefined],
+    ['throws when its issues are looked at', thrower('issues')],
+    ['throws when its issues are looked at, later', async (value: unknown) => thrower('issues')(value)],
+    ['throws when its value is looked at', thrower('value')],
+    ['throws when it is asked whether it is a promise', thrower('then')],
   ] as [string, (value: unknown) => never][])(
     'that %s is refused with a typed error',
     async (_, validate) => {
       const schema = { '~standard': { version: 1 as const, vendor: 'test', validate } };
-      const people = table('people', { record: text('id'), encrypt: { email: json(schema) } });
-      const error = await reason(
-        encryptRecord(people, { id: '1', email: SECRET as never }, await newKeyring()),
-      );
-      expect(error.message).not.toContain(SECRET);
-      expect(error).toBeInstanceOf(CellsealError);
+      const people = table('people', {
+        record: text('id'),
+        encrypt: { email: json(schema), old: json(schema, { adopting: true }) },
+      });
+      const keyring = await newKeyring();
+      const sealing = encryptRecord(people, { id: '1', email: SECRET as never }, keyring);
+      const opening = decryptRecord(people, { id: '1', old: JSON.stringify(SECRET) }, keyring);
+      const errors = [await reason(sealing), await reason(opening)];
+      expect(errors.map((error) => (error as CellsealError).code)).toEqual([
+        'invalid-value',
+        'not-adoptable',
+      ]);
+      for (const error of errors) expect(error.message).not.toContain(SECRET);
     },
   );
 });
