@@ -7,11 +7,14 @@ import {
   bytes,
   decryptRecord,
   decryptRecordSync,
+  encryptCell,
   encryptRecord,
   integer,
   json,
+  lookup,
   table,
   text,
+  uuid,
 } from '../../src/index.js';
 import { testKeyring } from '../../src/testing/testing.js';
 import { newKeyring } from './support.js';
@@ -120,11 +123,54 @@ describe('a schema', () => {
 });
 
 describe('bytes whose buffer was transferred away', () => {
-  it('are refused with a typed error', async () => {
-    const files = table('files', { record: text('id'), encrypt: { blob: bytes() } });
-    const blob = new Uint8Array(8).fill(1);
-    structuredClone(blob.buffer, { transfer: [blob.buffer] });
-    const error = await reason(encryptRecord(files, { id: '1', blob }, await newKeyring()));
-    expect(error).toMatchObject({ code: 'invalid-value' });
+  const transferred = (): Uint8Array<ArrayBuffer> => {
+    const made = new Uint8Array(16).fill(1);
+    structuredClone(made.buffer, { transfer: [made.buffer] });
+    return made;
+  };
+  const shrunk = (): Uint8Array<ArrayBuffer> => {
+    const Resizable = ArrayBuffer as unknown as new (bytes: number, options: object) => ArrayBuffer;
+    const buffer = new Resizable(16, { maxByteLength: 16 });
+    const bytes = new Uint8Array(buffer, 8, 8);
+    (buffer as unknown as { resize(bytes: number): void }).resize(0);
+    return bytes;
+  };
+  const files = table('files', {
+    record: bytes('id'),
+    tenant: bytes('tenant'),
+    encrypt: {
+      blob: bytes({ index: { bits: 64 } }),
+      cell: bytes({ form: 'binary' }),
+      name: text({ adopting: true }),
+    },
+  });
+  const byUuid = table('by_uuid', { record: uuid('id'), encrypt: { blob: bytes() } });
+  const id = Uint8Array.of(1);
+  const tenant = Uint8Array.of(2);
+
+  it.each([
+    ['transferred', transferred],
+    ['shrunk', shrunk],
+  ])('are refused with a typed error, in every place (%s)', async (_, gone) => {
+    const keyring = await newKeyring();
+    const code = (promise: Promise<unknown>): Promise<unknown> =>
+      reason(promise).then((error) => (error as { code?: unknown }).code ?? error);
+    expect(await code(encryptRecord(files, { id, blob: gone() }, keyring, { tenant }))).toBe('invalid-value');
+    expect(await code(encryptCell(files, 'cell', gone(), { id }, keyring, { tenant }))).toBe('invalid-value');
+    const blob = Uint8Array.of(3);
+    expect(await code(encryptRecord(files, { id: gone(), blob }, keyring, { tenant }))).toBe(
+      'invalid-context',
+    );
+    expect(await code(encryptRecord(files, { id, blob }, keyring, { tenant: gone() }))).toBe(
+      'invalid-context',
+    );
+    expect(await code(encryptRecord(byUuid, { id: gone(), blob }, keyring))).toBe('invalid-context');
+    expect(await code(lookup(files, 'blob', gone(), keyring, { tenant }))).toBe('invalid-value');
+    const open = (row: object): Promise<unknown> =>
+      code(decryptRecord(files, { id, ...row } as never, keyring, { tenant }));
+    expect(await open({ cell: gone() })).toBe('not-a-cell');
+    expect(await open({ name: gone() })).toBe('not-adoptable');
+    expect(await open({ cell: transferred().buffer })).toBe('not-a-cell');
+    expect(await open({ name: transferred().buffer })).toBe('not-adoptable');
   });
 });
