@@ -2,6 +2,7 @@ import type { AdoptingRule, Attribute } from './attribute.js';
 import { type Bytes, decodeUtf8, isUint8Array } from './bytes.js';
 import type { ValueSpec, ValueTypeName } from './codec/index.js';
 import { NotAdoptableError, type Where } from './errors.js';
+import { refusePromise } from './maybe.js';
 import { looksLikeCell, looksLikeTextCell, plainForm } from './plaintext.js';
 
 /** An attribute while plaintext may still stand in for its cells. */
@@ -35,7 +36,7 @@ export function parsePlaintext({ spec, adopting }: Attribute, stored: unknown, w
   const parse = adopting?.parse ?? ((value: string | Bytes) => parsed(spec, value));
   let value: unknown;
   try {
-    value = parse(plain);
+    value = refusePromise(parse(plain));
   } catch {
     throw new NotAdoptableError(where); // what the parser threw may quote the plaintext
   }

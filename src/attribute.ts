@@ -21,7 +21,7 @@ export interface AdoptingOptions {
   readonly from?: string;
   /** With `from`: that column's name in the database, where it is another. */
   readonly column?: string;
-  /** The value that a stored plaintext stands for: it comes as text or bytes. What it throws, and `undefined`, are `NotAdoptableError`. Default: as docs/adopting.md says for each type. */
+  /** The value that a stored plaintext stands for: it comes as text or bytes. Answers at once: what it throws, `undefined` and a promise are `NotAdoptableError`. Default: as docs/adopting.md says for each type. */
   readonly parse?: (stored: string | Bytes) => unknown;
   /** With `from`: which one counts where a record has both and they differ. Default: neither, the record is refused (`adoption-conflict`). */
   readonly newer?: 'plaintext' | 'cell';

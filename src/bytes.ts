@@ -44,17 +44,34 @@ export function copyBytes(source: Uint8Array): Bytes {
   return new Uint8Array(source);
 }
 
-/** Also of another realm (a test runner's sandbox), where `instanceof` says no. */
+/** Also of another realm (a test runner's sandbox), where `instanceof` says no. Not bytes whose buffer was transferred away: they are none any more. */
 export function isUint8Array(value: unknown): value is Uint8Array {
   if (!ArrayBuffer.isView(value)) return false;
-  return value instanceof Uint8Array || Object.prototype.toString.call(value) === '[object Uint8Array]';
+  const isOne =
+    value instanceof Uint8Array || Object.prototype.toString.call(value) === '[object Uint8Array]';
+  return isOne && !(value.byteLength === 0 && isGone(value as Uint8Array));
 }
 
 /** Bytes as drivers give them: some (libsql) give an `ArrayBuffer`. Anything else comes back as it is. */
 export function viewBytes(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
-  const isBuffer = Object.prototype.toString.call(value) === '[object ArrayBuffer]';
-  return isBuffer ? new Uint8Array(value as ArrayBuffer) : value;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || !isBuffer(value))
+    return value;
+  return value.byteLength === 0 && isGone(value) ? value : new Uint8Array(value);
+}
+
+/** An `ArrayBuffer`, of whatever realm. */
+export function isBuffer(value: unknown): value is ArrayBuffer {
+  return Object.prototype.toString.call(value) === '[object ArrayBuffer]';
+}
+
+/** Whether there is nothing left of it, not even its emptiness: every use throws. */
+function isGone(empty: Uint8Array | ArrayBuffer): boolean {
+  try {
+    new Uint8Array(empty);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Big-endian, 4 bytes. */

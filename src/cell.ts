@@ -35,6 +35,7 @@ import {
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
 import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
 import type { AeadKey } from './ports/engine.js';
+import type { StandardResult, StandardSchema } from './standard-schema.js';
 import { SUITE_1 } from './suite.js';
 import type { Table } from './table.js';
 
@@ -80,10 +81,11 @@ export function cellPlace(
 /** value → framed value → cell */
 export function sealValue(keyring: Keyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
   const opened = openedOf(keyring);
-  const valid = validated(place, value);
-  return isPromise(valid)
-    ? valid.then((awaited) => sealValid(opened, place, awaited))
-    : sealValid(opened, place, valid);
+  if (!place.attribute.schema || value === null) return sealValid(opened, place, value);
+  const valid = validated(place, place.attribute.schema, value);
+  if (!isPromise(valid)) return sealValid(opened, place, valid.value);
+  opened.assertMayAwait(valid, place.where);
+  return valid.then((awaited) => sealValid(opened, place, awaited.value));
 }
 
 function sealValid(opened: OpenedKeyring, place: CellPlace, value: unknown): MaybePromise<StoredCell> {
@@ -96,7 +98,7 @@ function sealValid(opened: OpenedKeyring, place: CellPlace, value: unknown): May
 
 /** cell → framed value → value */
 export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
-  if (isPlaintextInPlace(place.attribute, stored)) return adoptedValue(place, stored);
+  if (isPlaintextInPlace(place.attribute, stored)) return openAdopted(keyring, place, stored);
   return openStored(openedOf(keyring), place, stored);
 }
 
@@ -144,20 +146,29 @@ export function openRebinding(
   });
 }
 
+/** plaintext → value, for a reader. */
+export function openAdopted(keyring: Keyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
+  const value = adoptedValue(place, stored);
+  if (isPromise(value)) openedOf(keyring).assertMayAwait(value, place.where);
+  return value;
+}
+
 /** plaintext → value, as the definition has it while the attribute is adopting. Throws `NotAdoptableError`. */
 export function adoptedValue(place: CellPlace, stored: unknown): MaybePromise<unknown> {
   const refused = (error: unknown): never => {
     throw error instanceof InvalidValueError ? new NotAdoptableError(place.where) : error;
   };
-  return rescue(
-    () =>
-      andThen(validated(place, parsePlaintext(place.attribute, stored, place.where)), (value) => {
-        // So that a reader refuses what a rotation will: both hand over values of the attribute's type only.
-        if (value !== null) assertOfType(place.attribute.spec, value, place.where);
-        return value;
-      }),
-    refused,
-  );
+  const { schema, spec } = place.attribute;
+  // So that a reader refuses what a rotation will: both hand over values of the attribute's type only.
+  const ofType = (value: unknown): unknown => {
+    if (value !== null) assertOfType(spec, value, place.where);
+    return value;
+  };
+  return rescue(() => {
+    const parsed = parsePlaintext(place.attribute, stored, place.where);
+    if (!schema || parsed === null) return ofType(parsed);
+    return andThen(validated(place, schema, parsed), ({ value }) => ofType(value));
+  }, refused);
 }
 
 /** value → framed value, of a value that was adopted: validated already. */
@@ -236,21 +247,24 @@ function decoded(place: CellPlace, stored: unknown, opened: Bytes | Rebound): un
   }
 }
 
-/** What a schema says or throws may quote the value, so none of it is passed on. */
-function validated({ attribute: { schema }, where }: CellPlace, value: unknown): MaybePromise<unknown> {
-  if (!schema || value === null) return value;
+/** What a schema has given back for a value that it takes. */
+interface Valid {
+  readonly value: unknown;
+}
+
+/** What a schema says or throws may quote the value, so none of it is passed on, nor what a getter of its result throws. */
+function validated({ where }: CellPlace, schema: StandardSchema, value: unknown): MaybePromise<Valid> {
   const refused = (): never => {
     throw new InvalidValueError('The value does not satisfy its schema.', { ...where, expected: 'json' });
   };
-  return andThen(
-    rescue(() => schema['~standard'].validate(value), refused),
-    (result) => (result.issues ? refused() : result.value),
-  );
+  const checked = (result: StandardResult<unknown>): Valid =>
+    result.issues ? refused() : { value: result.value };
+  return rescue(() => andThen(schema['~standard'].validate(value), checked), refused);
 }
 
 /**
- * Nothing is encrypted twice (docs/format.md §8). Bytes may look like a cell by chance, so they must name a key of ours:
- * of this moment, because another process may be sealing with a newer one already.
+ * Nothing is encrypted twice (docs/format.md §8, and what §10 says of it). Bytes may look like a cell by chance, so they
+ * must name a key of ours, which another process may have added meanwhile.
  */
 function assertNotACell(
   opened: OpenedKeyring,
@@ -262,7 +276,7 @@ function assertNotACell(
   const refuse = (isCell: boolean): void => {
     if (isCell) throw new AlreadyACellError(where);
   };
-  const isCell = typeof value === 'string' || opened.hasAfterReload(keyId);
+  const isCell = typeof value === 'string' || opened.hasKey(keyId);
   return isPromise(isCell) ? isCell.then(refuse) : (refuse(isCell) as undefined);
 }
 

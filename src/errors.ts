@@ -175,7 +175,7 @@ export class NotAdoptableError extends CellRefusedError {
   /** @internal */
   constructor(where: Where = {}) {
     super(
-      'The attribute is adopting plaintext, and what stands here is no value of its type. Correct it in the database, or give the definition a way to read it: adopting: { parse }.',
+      'The attribute is adopting plaintext, and what stands here is no value of its type. Correct it in the database, or give the definition a way to read it: adopting: { parse }, which answers at once, without a promise.',
       where,
     );
   }
@@ -470,21 +470,28 @@ export class KeyringStaleError extends CellsealError {
   }
 }
 
-/** `not-synchronous`: a function whose name ends in `Sync` would have to wait. */
+/** `not-synchronous`: a function whose name ends in `Sync` would have to wait. Nothing of it was done, and nothing is done later. */
 export class NotSynchronousError extends CellsealError {
   override readonly code = 'not-synchronous';
-  /** `engine`: the keyring was opened with an engine that answers with promises. `waiting`: for the keyring's store, or for a schema that validates with a promise. */
-  declare readonly reason: 'engine' | 'waiting';
+  /**
+   * `engine`: the keyring was opened with an engine that answers with promises. `waiting`: for the keyring's store; the
+   * same call succeeds later, or says why not. `schema`: for a schema that validates with a promise, which never succeeds so.
+   */
+  declare readonly reason: 'engine' | 'waiting' | 'schema';
   /** @internal */
   constructor(reason: NotSynchronousError['reason'], where: Where = {}) {
-    super(
-      reason === 'engine'
-        ? 'The engine of this keyring answers with promises. Open the keyring with { engine: nodeEngine() } of cellseal/node, or call the function without Sync in its name.'
-        : 'The call would have to wait: for the keyring’s store, which is asked for a key that this process has not read or because maxStaleMs is over, or for a schema that validates with a promise. The keyring is being read now: call again later, or call the function without Sync in its name, and await it. watchKeyring() keeps a process up to date.',
-      { ...where, reason },
-    );
+    super(NOT_SYNCHRONOUS[reason], { ...where, reason });
   }
 }
+
+const NOT_SYNCHRONOUS = {
+  engine:
+    'The engine of this keyring answers with promises. Open the keyring with { engine: nodeEngine() } of cellseal/node, or call the function without Sync in its name.',
+  waiting:
+    'The call would have to wait for the keyring’s store: a key was asked for that this process has not read, or maxStaleMs is over. The store is being read now: call again later, or call the function without Sync in its name, and await it. watchKeyring() keeps a process up to date.',
+  schema:
+    'The attribute’s schema validates with a promise. Give it one that answers at once, or call the function without Sync in its name, and await it.',
+} as const;
 
 /** `keyring-closed`: `closeKeyring` was called. */
 export class KeyringClosedError extends CellsealError {

@@ -85,6 +85,8 @@ export const PAGE_CACHE_ENTRIES = 64;
 export const DATA_KEY_CACHE_ENTRIES = 4_096;
 /** A keyring that meets an unknown key id reloads at most this often; who asks sooner waits. */
 export const MIN_RELOAD_INTERVAL_MS = 1_000;
+/** What is read at once for callers who cannot wait: unknown keys, and pages of tenants' keys. */
+export const MAX_READS_AHEAD = 1_024;
 
 /** A keyring exported in one piece, its pages included. */
 export const MAX_ARCHIVE_BYTES = 256 * MIB;

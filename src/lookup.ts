@@ -1,5 +1,5 @@
 import type { BlindIndex, IndexedValue } from './blind-index/index.js';
-import { hex, isUint8Array } from './bytes.js';
+import { hex } from './bytes.js';
 import { encodeIndexed } from './envelope/index.js';
 import { DefinitionError, NotAskableError, NotIndexableError } from './errors.js';
 import { type Keyring, openedOf } from './keyring/index.js';
@@ -194,5 +194,5 @@ function indexableValue(
 /** An operator of a query builder, a pattern: no attribute that can be indexed has such values. */
 function isCondition(value: unknown): boolean {
   if (typeof value === 'function') return true;
-  return typeof value === 'object' && !isUint8Array(value) && !(value instanceof Date);
+  return typeof value === 'object' && !ArrayBuffer.isView(value) && !(value instanceof Date);
 }

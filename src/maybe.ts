@@ -82,6 +82,13 @@ export function ignore(promise: PromiseLike<unknown>): void {
   promise.then(undefined, () => {});
 }
 
+/** Throws for a promise, of which nobody hears what it rejects with: where a function of the application's own must answer at once. */
+export function refusePromise<T>(value: T): T {
+  if (!isPromise(value)) return value;
+  ignore(value);
+  throw new TypeError('A promise.');
+}
+
 export function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function';
 }

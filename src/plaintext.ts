@@ -1,4 +1,4 @@
-import { type Bytes, isUint8Array, viewBytes } from './bytes.js';
+import { type Bytes, isBuffer, isUint8Array, viewBytes } from './bytes.js';
 import { KEY_TAG_CHARACTERS, modeOfByte } from './key-tag.js';
 import { SUITE_1 } from './suite.js';
 
@@ -49,7 +49,7 @@ export function plainForm(stored: unknown): string | Bytes | null | undefined {
     const time = (value as Date).getTime();
     return Number.isNaN(time) ? undefined : new Date(time).toISOString();
   }
-  if (typeof value !== 'object') return undefined;
+  if (typeof value !== 'object' || ArrayBuffer.isView(value) || isBuffer(value)) return undefined;
   try {
     return JSON.stringify(value);
   } catch {

@@ -1,5 +1,5 @@
 import type { AdoptingRule } from './attribute.js';
-import { type CellPlace, adoptedValue, openValue, sealValue } from './cell.js';
+import { type CellPlace, openAdopted, openValue, sealValue } from './cell.js';
 import { InvalidValueError } from './errors.js';
 import type { Keyring } from './keyring/index.js';
 import { type MaybePromise, andThen, mapEach } from './maybe.js';
@@ -168,7 +168,7 @@ function openOrAdopt(
   const name = from?.name as string;
   const plaintext = Object.hasOwn(row, name) ? (row as Record<string, unknown>)[name] : undefined;
   if (plaintext !== undefined && (stored === null || newer === 'plaintext'))
-    return plaintext === null ? null : adoptedValue(place, plaintext);
+    return plaintext === null ? null : openAdopted(keyring, place, plaintext);
   return stored === null ? null : openValue(keyring, place, stored);
 }
 

@@ -25,7 +25,7 @@ import type { Table } from './table.js';
  * was opened with an engine that answers at once (`nodeEngine()` of cellseal/node). Have it watched (`watchKeyring`), so
  * that it is not older than it may be when it is needed.
  *
- * @throws NotSynchronousError: it would have to wait after all, or the engine is another. Otherwise as `encryptRecord` does.
+ * @throws NotSynchronousError: it would have to wait after all, or the engine is another. `reason` says which. Otherwise as `encryptRecord` does.
  */
 export function encryptRecordSync<T extends Table, R extends RecordInput<T>>(
   definition: T,
@@ -39,7 +39,7 @@ export function encryptRecordSync<T extends Table, R extends RecordInput<T>>(
 /**
  * `decryptRecord` without a promise; see {@link encryptRecordSync}.
  *
- * @throws NotSynchronousError: it would have to wait after all, or the engine is another. Otherwise as `decryptRecord` does.
+ * @throws NotSynchronousError: it would have to wait after all, or the engine is another. `reason` says which. Otherwise as `decryptRecord` does.
  */
 export function decryptRecordSync<T extends Table, R extends StoredInput<T>>(
   definition: T,
@@ -53,7 +53,7 @@ export function decryptRecordSync<T extends Table, R extends StoredInput<T>>(
 /**
  * `encryptCell` without a promise; see {@link encryptRecordSync}.
  *
- * @throws NotSynchronousError: it would have to wait after all, or the engine is another. Otherwise as `encryptCell` does.
+ * @throws NotSynchronousError: it would have to wait after all, or the engine is another. `reason` says which. Otherwise as `encryptCell` does.
  */
 export function encryptCellSync<T extends Table, K extends AttributeName<T>>(
   definition: T,
@@ -70,7 +70,7 @@ export function encryptCellSync<T extends Table, K extends AttributeName<T>>(
 /**
  * `decryptCell` without a promise; see {@link encryptRecordSync}.
  *
- * @throws NotSynchronousError: it would have to wait after all, or the engine is another. Otherwise as `decryptCell` does.
+ * @throws NotSynchronousError: it would have to wait after all, or the engine is another. `reason` says which. Otherwise as `decryptCell` does.
  */
 export function decryptCellSync<T extends Table, K extends AttributeName<T>>(
   definition: T,
@@ -87,7 +87,7 @@ export function decryptCellSync<T extends Table, K extends AttributeName<T>>(
 /**
  * `lookup` without a promise; see {@link encryptRecordSync}.
  *
- * @throws NotSynchronousError: it would have to wait after all, or the engine is another. Otherwise as `lookup` does.
+ * @throws NotSynchronousError: it would have to wait after all, or the engine is another. `reason` says which. Otherwise as `lookup` does.
  */
 export function lookupSync<T extends Table, N extends LookupName<T>>(
   definition: T,
@@ -105,6 +105,6 @@ function atOnce<T>(keyring: Keyring, { name: table }: Table, work: () => MaybePr
   if (!('atOnce' in engine)) throw new NotSynchronousError('engine', { table });
   const result = opened.atOnce(() => (engine as SynchronousEngine).atOnce(work));
   if (!isPromise(result)) return result;
-  ignore(result);
+  ignore(result); // an engine that shares what another call has begun
   throw new NotSynchronousError('waiting', { table });
 }

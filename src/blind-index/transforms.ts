@@ -3,6 +3,7 @@ import { type ValueSpec, type ValueTypeName, assertOfType } from '../codec/index
 import type { ContextPart } from '../envelope/index.js';
 import { DefinitionError, NotIndexableError, type Where } from '../errors.js';
 import { MAX_TRANSFORM_CHARACTERS } from '../limits.js';
+import { refusePromise } from '../maybe.js';
 
 /** What a blind index makes of a value before it is hashed (docs/format.md §7). */
 export interface Transform {
@@ -25,7 +26,7 @@ export interface Transform {
 export interface OwnTransform<Value = never> {
   /** Small letters, digits and hyphens, with the version at the end, up to 64 characters: `soundex-1`. Not a built-in one's name in any version. */
   readonly name: string;
-  /** What is indexed of a value that is not null: text, a whole number or bytes; null where there is nothing to index. What it throws is not passed on. */
+  /** What is indexed of a value that is not null: text, a whole number or bytes; null where there is nothing to index. Answers at once, without a promise. What it throws is not passed on. */
   readonly apply: (value: Value) => string | number | bigint | Uint8Array | null;
 }
 
@@ -134,12 +135,16 @@ function ownTransform(given: OwnTransform, where: Where): Transform {
   );
 }
 
-/** What it throws may quote the value, so nothing of it is passed on. */
+/** What it throws may quote the value, so nothing of it is passed on; nor of what it may reject with. */
 function called(own: OwnTransform, value: never, where: Where): unknown {
   try {
-    return own.apply(copied(value) as never); // it must not change what is encrypted afterwards
+    return refusePromise(own.apply(copied(value) as never)); // it must not change what is encrypted afterwards
   } catch {
-    throw new NotIndexableError('The transform threw an error, which is not passed on.', own.name, where);
+    throw new NotIndexableError(
+      'The transform threw an error, which is not passed on, or gave back a promise: it answers at once.',
+      own.name,
+      where,
+    );
   }
 }
 

@@ -29,7 +29,7 @@ const GCM = { authTagLength: SUITE_1.tagBytes };
 /**
  * The engine on `node:crypto`, which answers at once: several times as fast as WebCrypto for the values that records are
  * made of, and what the functions whose names end in `Sync` need. It makes the same cells, byte for byte. Keys are
- * `KeyObject`s, made of bytes that are wiped at once.
+ * `KeyObject`s; the bytes that they are made of, and those that go to the thread pool's own keys, are wiped at once.
  *
  * Passphrases are stretched, and large values sealed and opened, on the thread pool, unless a function ends in `Sync`.
  */
@@ -43,14 +43,20 @@ export function nodeEngine({
   let callsAtOnce = 0;
   const isForPool = (bytes: Bytes): boolean => bytes.length >= threadPoolBytes && callsAtOnce === 0;
 
-  /** The same key where the thread pool finds it. Never by `KeyObject.from`, which would make a `CryptoKey` extractable. */
+  /** The same key where the thread pool finds it, by way of its bytes: `KeyObject.from` leads the other way, and only from a `CryptoKey` that is extractable, which none is to be. */
   const inPool = (key: AeadKey): Promise<AeadKey> => {
     const known = pooled.get(inside(key));
     if (known !== undefined) return known;
-    const bytes = new Uint8Array(inside(key).export());
+    const bytes = inside(key).export();
     const importing = globalThis.crypto.subtle
       .importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
-      .then((imported) => imported as unknown as AeadKey)
+      .then(
+        (imported) => imported as unknown as AeadKey,
+        (error): never => {
+          pooled.delete(inside(key)); // the next one tries again
+          throw error;
+        },
+      )
       .finally(() => bytes.fill(0));
     pooled.set(inside(key), importing);
     return importing;

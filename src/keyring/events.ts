@@ -61,7 +61,7 @@ export interface DestructionScheduledEvent {
 
 /** Something failed that is tried again by itself. */
 export interface KeyringFailureEvent {
-  /** `read-failed`: `watchKeyring` could not read the keyring or write itself down; `usage-failed`: the store's log of usage could not be read, or cells not be added to it. */
+  /** `read-failed`: the keyring could not be read again, or `watchKeyring` not write itself down; `usage-failed`: the store's log of usage could not be read, or cells not be added to it. */
   readonly type: 'read-failed' | 'usage-failed';
   /** What was thrown. */
   readonly error: unknown;

@@ -8,11 +8,12 @@ import {
   KeyOfAnotherTenantError,
   KeyringStaleError,
   NoActiveKeyError,
+  NotSynchronousError,
   SuspendedKeyError,
   UnknownKeyError,
   type Where,
 } from '../errors.js';
-import { DATA_KEY_CACHE_ENTRIES, MAX_STORE_WAIT_MS } from '../limits.js';
+import { DATA_KEY_CACHE_ENTRIES, MAX_READS_AHEAD, MAX_STORE_WAIT_MS } from '../limits.js';
 import { type MaybePromise, andThen, ignore, isPromise, mapEach, rescue } from '../maybe.js';
 import type { DerivationKey } from '../ports/engine.js';
 import type { KeyringDocument, PageReference } from './document.js';
@@ -22,6 +23,7 @@ import { type Held, type HeldDocument, lostPage } from './held-document.js';
 import type { KeyEntry } from './key-entry.js';
 import { type RootKeys, keyIdBytes, keyIdOf, loadKey, tenantId } from './keys.js';
 import { type KeyPage, PageGoneError, bucketOf, pageOfBucket } from './pages.js';
+import { ReadsAhead } from './reads-ahead.js';
 import { ReloadQueue } from './reload-queue.js';
 import { KEY_STATES } from './states.js';
 import { UsageMeter } from './usage.js';
@@ -31,6 +33,9 @@ const DAY_MS = 86_400_000;
 const AGE_WARNING_SHARE = 0.9;
 /** A page that is gone means a newer document; who meets this many in a row has a damaged store. */
 const PAGE_TRIES = 5;
+/** What is read ahead, beside pages and keys, which are called by their names and ids. */
+const KEYRING = 'keyring';
+const NOWHERE: Where = Object.freeze({});
 
 /** How another process was when it was looked at: since when it has neither read nor beaten, for which wait. */
 interface Pulse {
@@ -73,6 +78,9 @@ export class OpenedKeyring {
   /** The ids under which this process has written itself down. */
   readonly processIds = new Set<string>();
   readonly #reloads: ReloadQueue;
+  readonly #ahead: ReadsAhead;
+  /** The revision in which a key was looked for in vain that had been asked for before, by what it was looked for. */
+  readonly #missing = new Lru<number>(MAX_READS_AHEAD);
   readonly #loaded = new Lru<MaybePromise<DataKey>>(DATA_KEY_CACHE_ENTRIES);
   readonly #told = new Set<string>();
   readonly #closing = new Set<() => Promise<void>>();
@@ -90,12 +98,14 @@ export class OpenedKeyring {
     this.cellKeys = new CellKeys(environment.engine, environment.random);
     this.tokenKeys = new TokenKeys(environment.engine);
     this.usage = new UsageMeter(environment, store.usage, () => this.document.policy.maxCellsPerKey);
-    this.#reloads = new ReloadQueue(environment.clock, () => newest.refresh());
+    this.#reloads = new ReloadQueue(environment.clock, () => this.#reload());
+    this.#ahead = new ReadsAhead(environment.clock);
     const warn = (): void => {
       this.#warnOfAge();
       this.#warnOfDestruction();
     };
     newest.onRead(warn);
+    newest.onRead(() => this.#ahead.forgetFailures());
     warn();
   }
 
@@ -117,7 +127,20 @@ export class OpenedKeyring {
     return this.newest.refresh();
   }
 
-  /** Does `work` for a caller who cannot wait. */
+  /** {@link refresh}, by itself: its failure is told also where nobody waits for it. */
+  async #reload(): Promise<void> {
+    try {
+      await this.newest.refresh();
+    } catch (error) {
+      if (!this.newest.isClosed) tell(this.environment.onEvent, { type: 'read-failed', error });
+      throw error;
+    }
+  }
+
+  /**
+   * Does `work` for a caller who cannot wait. Where it would have to, it throws there and then, and nothing of it is done
+   * later.
+   */
   atOnce<T>(work: () => T): T {
     this.#callsAtOnce++;
     try {
@@ -127,11 +150,30 @@ export class OpenedKeyring {
     }
   }
 
+  /** Refuses to wait for code of the application's own, where the caller cannot. */
+  assertMayAwait(promise: PromiseLike<unknown>, where: Where): void {
+    if (this.#callsAtOnce === 0) return;
+    ignore(promise);
+    throw new NotSynchronousError('schema', where);
+  }
+
+  /** For a caller who cannot wait: has it read, and says that; or how it has failed the last time. */
+  #readAhead(what: string, read: () => Promise<unknown>, where: Where): never {
+    this.#ahead.begin(what, read);
+    const failure = this.#ahead.failure(what);
+    throw failure ? failure.error : new NotSynchronousError('waiting', where);
+  }
+
+  /** Whether a read that is fresh enough to seal by has shown that this is not in the keyring. */
+  #isMissing(what: string): boolean {
+    return this.#missing.get(what) === this.document.revision && !this.newest.isStale;
+  }
+
   // ── Keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The data key for one more cell of a tenant: its own, or else the one that all share. Counts the cell. */
   sealingKey(tenant: ContextPart | undefined, where: Where): MaybePromise<DataKey> {
-    return this.#mustFreshen()
+    return this.#mustFreshen(where)
       ? this.#freshen().then(() => this.#sealingKey(tenant, where))
       : this.#sealingKey(tenant, where);
   }
@@ -142,7 +184,7 @@ export class OpenedKeyring {
       this.usage.count(atHand.dataKey.keyId);
       return atHand.dataKey;
     }
-    return andThen(this.#sealingEntry(tenant), ({ held, entry }) => {
+    return andThen(this.#sealingEntry(tenant, where), ({ held, entry }) => {
       if (!entry) throw new NoActiveKeyError(where);
       this.usage.count(keyIdOf(entry));
       const dataKey = this.#load(held, entry);
@@ -153,17 +195,17 @@ export class OpenedKeyring {
 
   /** The id of the key that {@link sealingKey} gives. */
   sealingKeyId(tenant: ContextPart | undefined): MaybePromise<string | undefined> {
-    return andThen(this.#sealingEntry(tenant), ({ entry }) => entry && keyIdOf(entry));
+    return andThen(this.#sealingEntry(tenant, NOWHERE), ({ entry }) => entry && keyIdOf(entry));
   }
 
-  #sealingEntry(tenant: ContextPart | undefined): MaybePromise<Found> {
+  #sealingEntry(tenant: ContextPart | undefined, where: Where): MaybePromise<Found> {
     const { held } = this.newest;
     const shared = held.roster.active('data', undefined);
     if (tenant === undefined) return { held, entry: shared };
     const own = held.roster.own(tenant);
     if (own || held.document.pages.length === 0) return { held, entry: own ?? shared };
     // From the document that the page belongs to: while it was read another one may have come.
-    return andThen(this.#pageOf(tenant), ({ held, page }) => ({
+    return andThen(this.#pageOf(tenant, where), ({ held, page }) => ({
       held,
       entry: page.roster.own(tenant) ?? held.roster.active('data', undefined),
     }));
@@ -175,8 +217,8 @@ export class OpenedKeyring {
     choice: TokenKeyChoice,
     where: TokenKeyPlace,
   ): MaybePromise<DataKey> {
-    return this.#fresh(() =>
-      andThen(this.#tokenEntry(tenant, choice), ({ held, entry }) => {
+    return this.#fresh(where, () =>
+      andThen(this.#tokenEntry(tenant, choice, where), ({ held, entry }) => {
         if (choice === 'active') {
           if (entry) return this.#load(held, entry);
           throw new NoActiveKeyError({ ...where, kind: 'index' });
@@ -187,26 +229,35 @@ export class OpenedKeyring {
     );
   }
 
-  async #generationAfterReload(generation: number, where: TokenKeyPlace): Promise<DataKey> {
+  #generationAfterReload(generation: number, where: TokenKeyPlace): MaybePromise<DataKey> {
     // Somebody else may have added it.
-    const found = await this.#reloads.find(`generation ${generation}`, async () => {
-      const { held } = this.newest;
-      const entry = held.roster.indexKeys(undefined)[generation - 1];
-      return entry && { held, entry };
-    });
-    if (!found) throw new NoActiveKeyError({ ...where, kind: 'index', generation });
-    return this.#load(found.held, assertGeneration(found.entry, generation, where));
+    const what = `generation ${generation}`;
+    const find = (): Promise<Found | undefined> =>
+      this.#reloads.find(what, () => {
+        const { held } = this.newest;
+        const entry = held.roster.indexKeys(undefined)[generation - 1];
+        if (!entry) this.#missing.set(what, held.document.revision);
+        return entry && { held, entry };
+      });
+    const use = (found: Found | undefined): MaybePromise<DataKey> => {
+      if (found?.entry) return this.#load(found.held, assertGeneration(found.entry, generation, where));
+      throw new NoActiveKeyError({ ...where, kind: 'index', generation });
+    };
+    if (this.#callsAtOnce === 0) return find().then(use);
+    if (!this.#isMissing(what)) return this.#readAhead(what, find, where);
+    this.#ahead.begin(what, find);
+    return use(undefined);
   }
 
   /** The id of the key that {@link tokenKey} gives. */
   tokenKeyId(tenant: ContextPart | undefined, choice: TokenKeyChoice): MaybePromise<string | undefined> {
-    return andThen(this.#tokenEntry(tenant, choice), ({ entry }) => entry && keyIdOf(entry));
+    return andThen(this.#tokenEntry(tenant, choice, NOWHERE), ({ entry }) => entry && keyIdOf(entry));
   }
 
   /** Every key under which tokens of a tenant may stand, the one for new tokens first: that all share included. */
   lookupKeys(tenant: ContextPart | undefined, where: Where): MaybePromise<readonly DataKey[]> {
-    return this.#fresh(() =>
-      andThen(this.#indexEntries(tenant), ({ held, entries }) => {
+    return this.#fresh(where, () =>
+      andThen(this.#indexEntries(tenant, where), ({ held, entries }) => {
         const live = entries.filter(({ state }) => KEY_STATES[state].opens);
         const active = activeOf(live);
         if (!active) throw new NoActiveKeyError({ ...where, kind: 'index' });
@@ -216,9 +267,12 @@ export class OpenedKeyring {
     );
   }
 
-  #tokenEntry(tenant: ContextPart | undefined, choice: TokenKeyChoice): MaybePromise<Found> {
+  #tokenEntry(tenant: ContextPart | undefined, choice: TokenKeyChoice, where: Where): MaybePromise<Found> {
     if (choice === 'active')
-      return andThen(this.#indexEntries(tenant), ({ held, entries }) => ({ held, entry: activeOf(entries) }));
+      return andThen(this.#indexEntries(tenant, where), ({ held, entries }) => ({
+        held,
+        entry: activeOf(entries),
+      }));
     const { held } = this.newest;
     return { held, entry: held.roster.indexKeys(undefined)[choice - 1] };
   }
@@ -226,13 +280,14 @@ export class OpenedKeyring {
   /** The index keys of a tenant: its own, and behind them those that all share. */
   #indexEntries(
     tenant: ContextPart | undefined,
+    where: Where,
   ): MaybePromise<{ readonly held: Held; readonly entries: readonly KeyEntry[] }> {
     const { held } = this.newest;
     const shared = held.roster.indexKeys(undefined);
     if (tenant === undefined) return { held, entries: shared };
     const own = held.roster.indexKeys(tenant);
     if (held.document.pages.length === 0) return { held, entries: [...own, ...shared] };
-    return andThen(this.#pageOf(tenant), ({ held, page }) => ({
+    return andThen(this.#pageOf(tenant, where), ({ held, page }) => ({
       held,
       entries: [
         ...page.roster.indexKeys(tenant),
@@ -243,32 +298,46 @@ export class OpenedKeyring {
   }
 
   /** Does it with a keyring that is not older than it may be. */
-  #fresh<T>(work: () => MaybePromise<T>): MaybePromise<T> {
-    return this.#mustFreshen() ? this.#freshen().then(work) : work();
+  #fresh<T>(where: Where, work: () => MaybePromise<T>): MaybePromise<T> {
+    return this.#mustFreshen(where) ? this.#freshen().then(work) : work();
   }
 
-  /** Whether the keyring is older than it may be; has it read again when half of its time is over, for who cannot wait. */
-  #mustFreshen(): boolean {
+  /** Whether the keyring is older than it may be. Who cannot wait has it read when half of its time is over. */
+  #mustFreshen(where: Where): boolean {
     this.newest.assertOpen();
     const { ageMs, maxStaleMs } = this.newest;
-    if (ageMs > maxStaleMs) return true;
-    if (this.#callsAtOnce > 0 && ageMs > maxStaleMs / 2) ignore(this.#reloads.request());
-    return false;
+    if (this.#callsAtOnce > 0 && ageMs > maxStaleMs / 2) this.#freshenAhead(ageMs > maxStaleMs, where);
+    return ageMs > maxStaleMs;
+  }
+
+  /** {@link #freshen} for a caller who cannot wait: refused as long as the keyring is stale, with what is wrong once that is known. */
+  #freshenAhead(isStale: boolean, where: Where): void {
+    this.#ahead.begin(KEYRING, () => this.#reloads.request());
+    if (!isStale) return;
+    const failure = this.#ahead.failure(KEYRING);
+    if (failure?.error instanceof CellsealError) throw failure.error;
+    if (failure || this.#ahead.isOverdue(KEYRING)) throw new KeyringStaleError();
+    throw new NotSynchronousError('waiting', where);
   }
 
   /** Reads the keyring again, or refuses: its keys may have been replaced. */
   async #freshen(): Promise<void> {
-    const { clock } = this.environment;
-    const waited = clock.sleep(MAX_STORE_WAIT_MS, undefined, { isIdle: true }).then(() => {
-      throw new KeyringStaleError(); // a store that does not answer
-    });
     try {
-      await Promise.race([this.#reloads.request(), waited]);
+      await this.#withinStoreWait(this.#reloads.request());
     } catch (error) {
       if (error instanceof CellsealError) throw error;
       throw new KeyringStaleError();
     }
     if (this.newest.isStale) throw new KeyringStaleError();
+  }
+
+  /** Does not wait for ever for a store that does not answer. */
+  #withinStoreWait(reading: Promise<void>): Promise<void> {
+    const { clock } = this.environment;
+    const waited = clock.sleep(MAX_STORE_WAIT_MS, undefined, { isIdle: true }).then(() => {
+      throw new KeyringStaleError();
+    });
+    return Promise.race([reading, waited]);
   }
 
   /**
@@ -294,40 +363,80 @@ export class OpenedKeyring {
       atHand.tenant === tenant
     )
       return atHand.dataKey;
-    return andThen(this.#entry(keyId, tenant), ({ held, entry }) => {
+    return andThen(this.#entry(keyId, tenant, where), ({ held, entry }) => {
       if (entry?.kind === 'data') {
         const dataKey = this.#load(held, assertOpens(entry, tenant, where));
         if (!isPromise(dataKey)) this.#opening = { held, tenant, dataKey };
         return dataKey;
       }
       if (entry) throw new UnknownKeyError(where); // an index key: reading again would not make it a data key
-      return this.#openingKeyAfterReload(keyId, tenant, where);
+      return this.#callsAtOnce === 0
+        ? this.#findAfterReload(keyId, tenant).then((found) => this.#loadToOpen(found, tenant, where))
+        : this.#loadToOpen(this.#findAtOnce(keyId, tenant, where), tenant, where);
     });
   }
 
-  async #openingKeyAfterReload(
-    keyId: string,
+  #loadToOpen(
+    found: Found | undefined,
     tenant: ContextPart | undefined,
     where: Where,
-  ): Promise<DataKey> {
-    // Another tenant's key, met before: reading the keyring again would tell nothing new.
-    const isKnown = this.newest.pages.knownPageWith(this.document.pages, keyId);
-    const find = async (): Promise<Found | undefined> => {
-      // The tenant's page first: most keys that are new to a process are its own, and one page is quicker read than all.
-      const own = await this.#entry(keyId, tenant);
-      const found = own.entry ? own : await this.#entryOfAnybody(keyId);
-      return found.entry && found;
-    };
-    const found = isKnown ? await find() : await this.#reloads.find(keyId, find);
+  ): MaybePromise<DataKey> {
     if (found?.entry?.kind !== 'data') throw new UnknownKeyError(where);
     return this.#load(found.held, assertOpens(found.entry, tenant, where));
   }
 
-  /** Whether the keyring has a key with this id, also after reading it again. */
-  hasAfterReload(keyId: string): MaybePromise<boolean> {
-    if (this.newest.held.roster.get(keyId)) return true;
-    const look = async (): Promise<KeyEntry | undefined> => (await this.#entryOfAnybody(keyId)).entry;
-    return this.#reloads.find(keyId, look).then((entry) => entry !== undefined);
+  async #findAfterReload(keyId: string, tenant: ContextPart | undefined): Promise<Found | undefined> {
+    // Another tenant's key, met before: reading the keyring again would tell nothing new.
+    const isKnown = this.newest.pages.knownPageWith(this.document.pages, keyId);
+    const find = async (): Promise<Found | undefined> => {
+      // The tenant's page first: most keys that are new to a process are its own, and one page is quicker read than all.
+      const own = await this.#entry(keyId, tenant, NOWHERE);
+      const found = own.entry ? own : await this.#entryOfAnybody(keyId);
+      if (!found.entry) this.#missing.set(keyId, found.held.document.revision);
+      return found.entry && found;
+    };
+    return isKnown ? find() : this.#reloads.find(keyId, find);
+  }
+
+  /** {@link #findAfterReload} for a caller who cannot wait: by what was read since it was asked first. */
+  #findAtOnce(keyId: string, tenant: ContextPart | undefined, where: Where): Found | undefined {
+    const { held, pages } = this.newest;
+    const place = pages.knownPageWith(held.document.pages, keyId);
+    const entry = place && pages.held(place)?.roster.get(keyId);
+    if (entry) return { held, entry };
+    const find = (): Promise<unknown> => this.#findAfterReload(keyId, tenant);
+    if (!this.#isMissing(keyId)) return this.#readAhead(keyId, find, where);
+    this.#ahead.begin(keyId, find); // somebody may have added it
+    return undefined;
+  }
+
+  /**
+   * Whether the keyring has a key with this id, of a value that may only look like a cell: as a reload says that began less
+   * than a second ago. Where there is none, because the caller cannot wait or the keyring cannot be read, as this process
+   * knows it: for sealing, which comes next, that must be fresh enough too.
+   */
+  hasKey(keyId: string): MaybePromise<boolean> {
+    if (this.#knowsKey(keyId)) return true;
+    if (this.#callsAtOnce === 0) return this.#hasKeyAfterReload(keyId);
+    this.#ahead.begin(KEYRING, async () => this.#reloads.recent()); // for the next one
+    return false;
+  }
+
+  async #hasKeyAfterReload(keyId: string): Promise<boolean> {
+    try {
+      const reading = this.#reloads.recent();
+      if (reading !== undefined) await this.#withinStoreWait(reading);
+      return (await this.#entryOfAnybody(keyId)).entry !== undefined;
+    } catch {
+      return this.#knowsKey(keyId); // what was thrown is told as an event
+    }
+  }
+
+  #knowsKey(keyId: string): boolean {
+    const { document, roster } = this.newest.held;
+    return (
+      roster.get(keyId) !== undefined || this.newest.pages.knownPageWith(document.pages, keyId) !== undefined
+    );
   }
 
   /** All keys of a tenant, in the order in which they were added. */
@@ -336,14 +445,17 @@ export class OpenedKeyring {
     const isOf = (entry: KeyEntry): boolean => tenantId(entry.tenant) === tenantId(tenant);
     const own = this.document.keys.filter(isOf);
     if (this.document.pages.length === 0) return own;
-    return [...own, ...(await this.#pageOf(tenant)).page.keys.filter(isOf)];
+    return [...own, ...(await this.#pageOf(tenant, NOWHERE)).page.keys.filter(isOf)];
   }
 
-  #entry(keyId: string, tenant: ContextPart | undefined): MaybePromise<Found> {
+  #entry(keyId: string, tenant: ContextPart | undefined, where: Where): MaybePromise<Found> {
     const { held } = this.newest;
     const entry = held.roster.get(keyId);
     if (entry || tenant === undefined || held.document.pages.length === 0) return { held, entry };
-    return andThen(this.#pageOf(tenant), ({ held, page }) => ({ held, entry: page.roster.get(keyId) }));
+    return andThen(this.#pageOf(tenant, where), ({ held, page }) => ({
+      held,
+      entry: page.roster.get(keyId),
+    }));
   }
 
   #entryOfAnybody(keyId: string): MaybePromise<Found> {
@@ -359,17 +471,16 @@ export class OpenedKeyring {
     });
   }
 
-  #pageOf(tenant: ContextPart): MaybePromise<{ readonly held: Held; readonly page: KeyPage }> {
+  #pageOf(tenant: ContextPart, where: Where): MaybePromise<{ readonly held: Held; readonly page: KeyPage }> {
     return andThen(bucketOf(this.environment.engine, tenant), (bucket) => {
       const referenceIn = ({ document: { pages } }: Held): PageReference =>
         pages[pageOfBucket(pages, bucket)] as PageReference;
       const { held } = this.newest;
       const page = held.document.pages.length > 0 && this.newest.pages.held(referenceIn(held));
       if (page) return { held, page };
-      return this.#readPages(async (held) => ({
-        held,
-        page: await this.newest.pages.read(referenceIn(held)),
-      }));
+      const read = () =>
+        this.#readPages(async (held) => ({ held, page: await this.newest.pages.read(referenceIn(held)) }));
+      return this.#callsAtOnce === 0 ? read() : this.#readAhead(referenceIn(held).name, read, where);
     });
   }
 

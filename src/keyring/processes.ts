@@ -15,7 +15,7 @@ import { type OpenedKeyring, randomName } from './opened.js';
 
 /** What {@link watchKeyring} takes. */
 export interface WatchOptions {
-  /** How often the keyring is read, in milliseconds; an integer from 100. Default: 30,000. */
+  /** How often the keyring is read, in milliseconds; an integer from 100. Keep it under half of `maxStaleMs`, or functions whose names end in `Sync` may meet a keyring that is stale. Default: 30,000. */
   readonly everyMs?: number;
   /** What this process calls itself in the registry, such as a host's name: one line of at most 128 characters, not a secret. Default: empty. */
   readonly name?: string;

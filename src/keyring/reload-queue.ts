@@ -16,7 +16,9 @@ export class ReloadQueue {
   /** Key ids that a reload did not find, and when it began. */
   readonly #missed = new Lru<number>(MISSED_KEY_IDS);
   #waiting: Promise<void> | undefined;
-  #last: Promise<void> = Promise.resolve();
+  /** The one that began last; its own callers hear of its failure, and the next one starts anyway. */
+  #newest: Promise<void> = Promise.resolve();
+  #hasSucceeded = false;
   #lastBeganMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, reload: () => Promise<void>) {
@@ -39,6 +41,15 @@ export class ReloadQueue {
     return found;
   }
 
+  /**
+   * Resolves after a reload that began within the last second, or begins now; `undefined` where such a one has succeeded.
+   * So one answers for all who ask in that second: for who need not know what is younger.
+   */
+  recent(): Promise<void> | undefined {
+    if (this.#clock.monotonicMs() - this.#lastBeganMs >= MIN_RELOAD_INTERVAL_MS) return this.request();
+    return this.#hasSucceeded ? undefined : this.#newest;
+  }
+
   /** Resolves after a reload that began after this call. */
   request(): Promise<void> {
     this.#waiting ??= this.#next();
@@ -46,13 +57,14 @@ export class ReloadQueue {
   }
 
   async #next(): Promise<void> {
-    await this.#last;
+    await this.#newest.catch(() => undefined);
     const wait = this.#lastBeganMs + MIN_RELOAD_INTERVAL_MS - this.#clock.monotonicMs();
     if (wait > 0) await this.#clock.sleep(wait);
     this.#lastBeganMs = this.#clock.monotonicMs();
     this.#waiting = undefined;
-    const reload = this.#reload();
-    this.#last = reload.catch(() => undefined); // its own callers hear of it; the next one starts anyway
-    await reload;
+    this.#hasSucceeded = false;
+    this.#newest = this.#reload();
+    await this.#newest;
+    this.#hasSucceeded = true; // the next one has not begun: it waits for this one, and then for its second
   }
 }

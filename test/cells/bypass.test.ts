@@ -70,6 +70,17 @@ describe('bytes that are a cell', () => {
     await expect(encryptRecord(files, { id, body }, stale)).rejects.toBeInstanceOf(AlreadyACellError);
   });
 
+  it('perhaps, of which none is, are not encrypted at one a second', async () => {
+    const keyring = await createKeyring(memoryKeyring(), unlock);
+    const start = performance.now();
+    for (let i = 0; i < 3; i++) {
+      const body = new Uint8Array(64).fill(i);
+      body.set([1, 0]);
+      await encryptRecord(files, { id, body }, keyring);
+    }
+    expect(performance.now() - start).toBeLessThan(900);
+  });
+
   it('of somebody else are bytes like others', async () => {
     const keyring = await createKeyring(memoryKeyring(), unlock);
     const other = await createKeyring(memoryKeyring(), unlock);

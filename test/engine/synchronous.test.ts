@@ -182,7 +182,12 @@ describe('what would have to wait', () => {
     };
     const slowly = table('slowly', { record: integer('id'), encrypt: { body: json(slow) } });
     const refused = thrownBy(() => encryptRecordSync(slowly, { id: 1, body: 'x' }, keyring));
-    expect(refused).toMatchObject({ code: 'not-synchronous', reason: 'waiting' });
+    expect(refused).toMatchObject({
+      code: 'not-synchronous',
+      reason: 'schema',
+      table: 'slowly',
+      column: 'body',
+    });
     await expect(encryptRecord(slowly, { id: 1, body: 'x' }, keyring)).rejects.toMatchObject({
       code: 'invalid-value',
     });

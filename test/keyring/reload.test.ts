@@ -1,7 +1,7 @@
 /** Cells under a key that is not known: the keyring is read again, once for all who ask, and not too often. */
 import { describe, expect, it } from 'vitest';
 import { UnknownKeyError } from '../../src/errors.js';
-import type { Keyring } from '../../src/keyring/index.js';
+import type { Keyring, KeyringEvent } from '../../src/keyring/index.js';
 import { addKey, openedOf, refreshKeyring } from '../../src/keyring/index.js';
 import type { KeyringStore, StoredKeyring } from '../../src/ports/keyring-store.js';
 import { memoryKeyring } from '../../src/store/memory.js';
@@ -228,5 +228,62 @@ describe('reloads', () => {
     await refreshKeyring(keyring);
     await refreshKeyring(keyring);
     expect([reads(), clock.sleepers]).toEqual([3, 0]);
+  });
+});
+
+describe('a value that only looks like a cell, perhaps', () => {
+  it('is answered for by one reload a second, however many there are and whatever they name', async () => {
+    const { keyring, reads, clock } = await watched();
+    const opened = openedOf(keyring);
+    const together = await Promise.all(Array.from({ length: 50 }, (_, i) => opened.hasKey(unknownId(i))));
+    expect([new Set(together), reads()]).toEqual([new Set([false]), 1]);
+    clock.advance(SECOND_MS - 1);
+    for (let i = 0; i < 50; i++) expect(await opened.hasKey(unknownId(50 + i))).toBe(false); // at once: nobody moves the clock
+    expect(reads()).toBe(1);
+    clock.advance(1);
+    expect([await opened.hasKey(unknownId()), reads()]).toEqual([false, 2]);
+  });
+
+  it('is one under a key that another process has added, at the latest a second later', async () => {
+    const { keyring, clock, addElsewhere } = await watched();
+    const opened = openedOf(keyring);
+    expect(await opened.hasKey(await addElsewhere())).toBe(true);
+    const next = await addElsewhere();
+    clock.advance(SECOND_MS);
+    expect(await opened.hasKey(next)).toBe(true);
+  });
+
+  it('waits for a reload that is under way, and not for the next one', async () => {
+    const { keyring, reads, store } = await watched();
+    const opened = openedOf(keyring);
+    store.close();
+    const early = opened.hasKey(unknownId());
+    await until(() => reads() === 1);
+    const late = opened.hasKey(unknownId(1));
+    store.open();
+    expect([await early, await late, reads()]).toEqual([false, false, 1]); // nobody has moved the clock
+  });
+
+  it('is judged by what the process knows where its keyring cannot be read, and an event tells of that', async () => {
+    const inner = memoryKeyring();
+    const known = await knownKeyring(undefined, inner);
+    const error = new RangeError('the database is away');
+    let isAway = false;
+    const store: KeyringStore = {
+      ...inner,
+      read: (maxBytes) => {
+        if (isAway) throw error;
+        return inner.read(maxBytes);
+      },
+    };
+    const events: KeyringEvent[] = [];
+    const clock = fakeClock();
+    const keyring = await reopened({ ...known, store }, { clock, onEvent: (event) => events.push(event) });
+    const opened = openedOf(keyring);
+    isAway = true;
+    expect(await opened.hasKey(unknownId())).toBe(false);
+    expect(await opened.hasKey(unknownId(1))).toBe(false);
+    expect(await opened.hasKey((await opened.sealingKeyId(undefined)) ?? '')).toBe(true);
+    expect(events).toEqual([{ type: 'read-failed', error }]);
   });
 });

@@ -1,7 +1,17 @@
 /** Plaintext that becomes cells, in place or from a column beside, while applications read and write. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Keyring, type Table, decimal, integer, json, keyTagOf, table, text } from '../../src/index.js';
+import {
+  type Keyring,
+  type Table,
+  bytes,
+  decimal,
+  integer,
+  json,
+  keyTagOf,
+  table,
+  text,
+} from '../../src/index.js';
 import { looksLikeCell } from '../../src/plaintext.js';
 import { type StepName, countBindings, listQuarantine } from '../../src/rotation/index.js';
 import { DRIVERS } from '../stores/sqlite-drivers.js';
@@ -78,6 +88,20 @@ describe.each(PLACES)('adopting over $name', (place) => {
     const count = await world.census();
     expect([count.notCells, Object.values(count.cells), count.unadopted]).toEqual([0, [8], undefined]);
     expect((await world.rotated()).at(-1)?.counters).toMatchObject({ adopted: 0, current: 8 });
+  });
+
+  it('bytes that begin like a cell, not at one a second', async () => {
+    const files = table('files', {
+      record: integer('id'),
+      encrypt: { body: bytes({ form: 'binary', adopting: { from: 'bodyPlain' } }) },
+    });
+    const bodyOf = (i: number): Uint8Array => new Uint8Array(64).fill(i).fill(1, 0, 1).fill(0, 1, 2);
+    const rows = [2, 3, 4].map((i) => ({ id: BigInt(i), bodyPlain: bodyOf(i) }));
+    const world = await newWorld(place, files, rows);
+    const start = performance.now();
+    expect((await world.rotated()).at(-1)?.counters).toMatchObject({ adopted: 3, quarantined: 0 });
+    expect(performance.now() - start).toBeLessThan(1_800);
+    expect((await openedOf(world, files)).map(({ body }) => body)).toEqual([2, 3, 4].map(bodyOf));
   });
 
   it('from a column beside: reads whichever is there, and leaves the plaintext alone', async () => {
