@@ -47,6 +47,7 @@ export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<EncryptedRecord<T, R>> {
+  assertNoPromise(definition, record);
   return await sealRecord(definition, record, keyring, options);
 }
 
@@ -90,6 +91,7 @@ export async function decryptRecord<T extends Table, R extends StoredInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<DecryptedRecord<T, R>> {
+  assertNoPromise(definition, row);
   return await openRecord(definition, row, keyring, options);
 }
 
@@ -253,6 +255,15 @@ function assertNamedByAttribute({ name: table, layout }: Table, record: object):
       { table, column: attribute },
     );
   }
+}
+
+/** What an async function gives back is waited for where it has a function called `then`: that would be called, and the record never come. */
+function assertNoPromise({ name: table }: Table, record: object): void {
+  if (typeof (record as { then?: unknown }).then !== 'function' || !Object.hasOwn(record, 'then')) return;
+  throw new DefinitionError(
+    'The record has a function as its property then, so that JavaScript takes it for a promise. Leave it out, or call the function with Sync in its name.',
+    { table },
+  );
 }
 
 function placeOf(definition: Table, column: string, id: object, tenantGiven: unknown): CellPlace {
