@@ -172,7 +172,8 @@ export function integer(first?: string | IntegerOptions, options?: IdOptions): u
 /**
  * Any JSON value. What JSON would silently drop or change (undefined, functions, bigint, NaN, class instances) is
  * refused; −0 becomes 0, as in JSON. With a Standard Schema (zod, valibot, arktype …): encryption validates, and stores
- * what the schema gives back; decryption gives its output type and does not validate again.
+ * what the schema gives back; decryption gives its output type and does not validate again. A schema may validate with a
+ * promise (not for functions whose names end in `Sync`): it sees the value itself, so change nothing in that meanwhile.
  */
 export function json<Output, const O extends AttributeOptions>(
   schema: StandardSchema<unknown, Output>,

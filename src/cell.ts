@@ -30,13 +30,14 @@ import {
   InvalidValueError,
   NotACellError,
   NotAdoptableError,
+  SelfCheckError,
   type Where,
 } from './errors.js';
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
 import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
 import type { AeadKey } from './ports/engine.js';
 import type { StandardResult, StandardSchema } from './standard-schema.js';
-import { SUITE_1 } from './suite.js';
+import { HEADER_BYTES, SUITE_1 } from './suite.js';
 import type { Table } from './table.js';
 
 /** The one place of a value: what its cell is bound to, and how it is written. Built from the definition, never from a cell. */
@@ -197,11 +198,18 @@ function sealUnder(
     sealRandomized(engine, key, dataKey.prefix, salt, iv, place.context, framed);
   const cell = cellKeys.use(dataKey, place.scope, salt, seal);
   return isPromise(cell)
-    ? cell.then((sealed) => stored(place, dataKey, sealed))
-    : stored(place, dataKey, cell);
+    ? cell.then((sealed) => storedForm(place, dataKey, framed, sealed))
+    : storedForm(place, dataKey, framed, cell);
 }
 
-function stored({ attribute }: CellPlace, { keyId }: DataKey, cell: Bytes): StoredCell {
+function storedForm(
+  { attribute, where }: CellPlace,
+  { keyId }: DataKey,
+  framed: Bytes,
+  cell: Bytes,
+): StoredCell {
+  // An engine that knows of no head would give a cell that nobody can read.
+  if (cell.length !== HEADER_BYTES + framed.length + SUITE_1.tagBytes) throw new SelfCheckError(where);
   return attribute.form === 'text' ? cellTextOf(keyId, cell) : copyBytes(cell);
 }
 

@@ -797,7 +797,7 @@ const BLOCKED = {
     'Some records change faster than they can be swapped. Call rotate again when there is less traffic; what was done is done.',
 } as const;
 
-/** `self-check`: a new cell did not open to what went into it, so it was not written. A fault of this machine or its engine, never of the data. */
+/** `self-check`: a new cell did not open to what went into it, or is none, so it was not written. A fault of this machine or its engine, never of the data. */
 export class SelfCheckError extends CellsealError {
   override readonly code = 'self-check';
   /** @internal */

@@ -89,6 +89,12 @@ export function refusePromise<T>(value: T): T {
   throw new TypeError('A promise.');
 }
 
+/** A record may have a function called `then`, as its own property: of promises it is their class's. */
 export function isPromise<T>(value: MaybePromise<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && typeof (value as PromiseLike<T>).then === 'function';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as PromiseLike<T>).then === 'function' &&
+    !Object.hasOwn(value, 'then')
+  );
 }

@@ -1,6 +1,6 @@
 import type { AdoptingRule } from './attribute.js';
 import { type CellPlace, openAdopted, openValue, sealValue } from './cell.js';
-import { InvalidValueError } from './errors.js';
+import { DefinitionError, InvalidValueError } from './errors.js';
 import type { Keyring } from './keyring/index.js';
 import { type MaybePromise, andThen, mapEach } from './maybe.js';
 import { contextTenant } from './record-id.js';
@@ -38,6 +38,7 @@ export async function encryptRecord<T extends Table, R extends RecordInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<EncryptedRecord<T, R>> {
+  assertNoPromise(definition, record);
   return await sealRecord(definition, record, keyring, options);
 }
 
@@ -80,6 +81,7 @@ export async function decryptRecord<T extends Table, R extends StoredInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T>
 ): Promise<DecryptedRecord<T, R>> {
+  assertNoPromise(definition, row);
   return await openRecord(definition, row, keyring, options);
 }
 
@@ -186,6 +188,15 @@ function withChanged(
     });
     return copy;
   });
+}
+
+/** What an async function gives back is waited for where it has a function called `then`: that would be called, and the record never come. */
+function assertNoPromise({ name: table }: Table, record: object): void {
+  if (typeof (record as { then?: unknown }).then !== 'function' || !Object.hasOwn(record, 'then')) return;
+  throw new DefinitionError(
+    'The record has a function as its property then, so that JavaScript takes it for a promise. Leave it out, or call the function with Sync in its name.',
+    { table },
+  );
 }
 
 function tenantOf(options: readonly unknown[]): unknown {

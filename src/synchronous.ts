@@ -102,7 +102,8 @@ export function lookupSync<T extends Table, N extends LookupName<T>>(
 function atOnce<T>(keyring: Keyring, { name: table }: Table, work: () => MaybePromise<T>): T {
   const opened = openedOf(keyring);
   const { engine } = opened.environment;
-  if (!('atOnce' in engine)) throw new NotSynchronousError('engine', { table });
+  if (typeof (engine as Partial<SynchronousEngine>).atOnce !== 'function')
+    throw new NotSynchronousError('engine', { table });
   const result = opened.atOnce(() => (engine as SynchronousEngine).atOnce(work));
   if (!isPromise(result)) return result;
   ignore(result); // an engine that shares what another call has begun

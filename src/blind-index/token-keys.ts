@@ -11,6 +11,8 @@ export class TokenKeys {
   #last = new WeakMap<TokenScope, { readonly indexKey: DataKey; readonly key: MacKey }>();
   readonly #derived = new Lru<MaybePromise<MacKey>>(TOKEN_KEY_CACHE_ENTRIES);
 
+  #isClosed = false;
+
   constructor(engine: Engine) {
     this.#engine = engine;
   }
@@ -22,9 +24,11 @@ export class TokenKeys {
     );
   }
 
-  clear(): void {
+  /** Forgets every key, and keeps none from now on: also of those that are being derived. */
+  close(): void {
+    this.#isClosed = true;
     this.#last = new WeakMap();
-    this.#derived.clear();
+    this.#derived.close();
   }
 
   #key(indexKey: DataKey, scope: TokenScope): MaybePromise<MacKey> {
@@ -40,7 +44,7 @@ export class TokenKeys {
       () =>
         andThen(tokenKey(this.#engine, indexKey.key, scope), (key) => {
           this.#derived.set(id, key); // from now on without a promise
-          this.#last.set(scope, { indexKey, key });
+          if (!this.#isClosed) this.#last.set(scope, { indexKey, key });
           return key;
         }),
       (error): never => {

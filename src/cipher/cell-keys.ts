@@ -65,9 +65,9 @@ export class CellKeys {
     return this.#salt;
   }
 
-  /** Forgets every key. */
-  clear(): void {
-    this.#warm.clear();
+  /** Forgets every key, and keeps none from now on: also of those that are being derived. */
+  close(): void {
+    this.#warm.close();
     this.#last = new WeakMap();
     this.#newest = undefined;
   }

@@ -1,7 +1,7 @@
 /** The most recently used entries, at most `capacity` of them. */
 export class Lru<V> {
   readonly #entries = new Map<string, V>();
-  readonly #capacity: number;
+  #capacity: number;
   /** The one that goes last already. */
   #newest: string | undefined;
 
@@ -19,6 +19,12 @@ export class Lru<V> {
 
   clear(): void {
     this.#entries.clear();
+  }
+
+  /** Forgets everything, and keeps nothing from now on. */
+  close(): void {
+    this.clear();
+    this.#capacity = 0;
   }
 
   get(key: string): V | undefined {

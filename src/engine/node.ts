@@ -10,7 +10,7 @@ import {
   pbkdf2Sync,
   timingSafeEqual,
 } from 'node:crypto';
-import { type Bytes, publicBytes } from '../bytes.js';
+import { type Bytes, concat, publicBytes } from '../bytes.js';
 import { AuthenticationError, DefinitionError } from '../errors.js';
 import { THREAD_POOL_BYTES } from '../limits.js';
 import type { AeadKey, OpaqueKey, SynchronousEngine } from '../ports/engine.js';
@@ -24,6 +24,9 @@ export interface NodeEngineOptions {
 }
 
 const NOTHING = new Uint8Array(0);
+const BLOCK_BYTES = 16;
+/** In a counter block, what counts stands behind so many bytes. */
+const FIXED_BYTES = BLOCK_BYTES - SUITE_1.counterBits / 8;
 const GCM = { authTagLength: SUITE_1.tagBytes };
 
 /**
@@ -116,8 +119,13 @@ export function nodeEngine({
       return mac.length === expected.length && timingSafeEqual(mac, expected);
     },
     applyStream(key, counterBlock, data) {
-      const cipher = createCipheriv('aes-256-ctr', inside(key), counterBlock);
-      return view(cipher.update(data)); // a stream cipher leaves nothing to the end
+      const most = bytesBeforeOverflow(counterBlock);
+      if (data.length <= most) return stream(key, counterBlock, data);
+      const again = concat(counterBlock.subarray(0, FIXED_BYTES), new Uint8Array(BLOCK_BYTES - FIXED_BYTES));
+      return concat(
+        stream(key, counterBlock, data.subarray(0, most)),
+        stream(key, again, data.subarray(most)),
+      );
     },
     digest: (data) => view(createHash('sha256').update(data).digest()),
   };
@@ -137,6 +145,18 @@ function open(key: AeadKey, iv: Bytes, aad: Bytes, sealed: Bytes, headBytes = 0)
     throw new AuthenticationError();
   }
   return plaintext;
+}
+
+/** The port's counter has 64 bits, and begins again at 0; OpenSSL's has all 128, and would carry over. */
+function bytesBeforeOverflow(counterBlock: Bytes): number {
+  let blocks = 1; // 2^64 less the counter, digit by digit: exact where it is small enough to matter
+  for (const byte of counterBlock.subarray(FIXED_BYTES)) blocks = blocks * 256 - byte;
+  return blocks * BLOCK_BYTES;
+}
+
+function stream(key: OpaqueKey<string>, counterBlock: Bytes, data: Bytes): Bytes {
+  const cipher = createCipheriv('aes-256-ctr', inside(key), counterBlock);
+  return view(cipher.update(data)); // a stream cipher leaves nothing to the end
 }
 
 function hkdf(key: OpaqueKey<string>, salt: Bytes, info: Bytes, bytes: number = SUITE_1.keyBytes): Bytes {

@@ -16,9 +16,9 @@ import { decodePayload, splitDocument } from './document.js';
 import { KeyDraft } from './draft.js';
 import { sealDocument } from './held-document.js';
 import { without } from './key-entry.js';
-import { type Keyring, openedOf } from './keyring.js';
+import { type Keyring, type SynchronousKeyring, openedOf } from './keyring.js';
 import { deriveRootKeys, rewrapKey } from './keys.js';
-import { type OpenOptions, newSlotId, openKeyring } from './open.js';
+import { type OpenOptions, type SynchronousOptions, newSlotId, openKeyring } from './open.js';
 import { PageReader, encodePage } from './pages.js';
 import { type NewSlot, assertNewSlot, makeSlot, rootRevisionOf } from './slots.js';
 
@@ -155,6 +155,16 @@ export function keyringArchive(bytes: Uint8Array): KeyringStore {
  * @throws StoreUnfitError if the store cannot take one in, or lacks pages that the archive has.
  * @throws what `openKeyring` throws.
  */
+export function importKeyring(
+  store: KeyringStore,
+  archive: KeyringStore,
+  options: OpenOptions & SynchronousOptions,
+): Promise<SynchronousKeyring>;
+export function importKeyring(
+  store: KeyringStore,
+  archive: KeyringStore,
+  options: OpenOptions,
+): Promise<Keyring>;
 export async function importKeyring(
   store: KeyringStore,
   archive: KeyringStore,

@@ -188,7 +188,7 @@ export class OpenedKeyring {
       if (!entry) throw new NoActiveKeyError(where);
       this.usage.count(keyIdOf(entry));
       const dataKey = this.#load(held, entry);
-      if (!isPromise(dataKey)) this.#sealing = { held, tenant, dataKey };
+      if (!isPromise(dataKey) && !this.newest.isClosed) this.#sealing = { held, tenant, dataKey };
       return dataKey;
     });
   }
@@ -366,7 +366,7 @@ export class OpenedKeyring {
     return andThen(this.#entry(keyId, tenant, where), ({ held, entry }) => {
       if (entry?.kind === 'data') {
         const dataKey = this.#load(held, assertOpens(entry, tenant, where));
-        if (!isPromise(dataKey)) this.#opening = { held, tenant, dataKey };
+        if (!isPromise(dataKey) && !this.newest.isClosed) this.#opening = { held, tenant, dataKey };
         return dataKey;
       }
       if (entry) throw new UnknownKeyError(where); // an index key: reading again would not make it a data key
@@ -597,9 +597,9 @@ export class OpenedKeyring {
     this.newest.close();
     this.#sealing = undefined;
     this.#opening = undefined;
-    this.#loaded.clear();
-    this.cellKeys.clear();
-    this.tokenKeys.clear();
+    this.#loaded.close();
+    this.cellKeys.close();
+    this.tokenKeys.close();
     const ends = [...this.#closing].map((work) => work());
     const outcomes = await Promise.allSettled([...ends, this.usage.close()]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

@@ -52,7 +52,7 @@ export interface Engine {
   mac(key: MacKey, data: Bytes): MaybePromise<Bytes>;
   /** Compares in constant time. */
   verifyMac(key: MacKey, mac: Bytes, data: Bytes): MaybePromise<boolean>;
-  /** AES-256-CTR, both ways. */
+  /** AES-256-CTR, both ways. The counter is the last 64 bits of the block, and begins again at 0; docs/format.md §4 keeps it from coming that far. */
   applyStream(key: StreamKey, counterBlock: Bytes, data: Bytes): MaybePromise<Bytes>;
   /** SHA-256. */
   digest(data: Bytes): MaybePromise<Bytes>;

@@ -48,6 +48,21 @@ describe('each method', () => {
     for (const answer of answers) expect((answer as { then?: unknown }).then).toBeUndefined();
   });
 
+  it('counts blocks of a stream in 64 bits, and begins again at 0 as WebCrypto does', async () => {
+    const streamed = async (engine: Engine, left: number, bytes: number): Promise<Bytes> => {
+      const key = await engine.importKey(new Uint8Array(32).fill(3));
+      const stream = await engine.deriveStream(key, new Uint8Array(1));
+      const counterBlock = new Uint8Array(16).fill(0xff);
+      new DataView(counterBlock.buffer).setBigUint64(8, 2n ** 64n - BigInt(left));
+      return engine.applyStream(stream, counterBlock, new Uint8Array(bytes));
+    };
+    for (const left of [1, 2, 255, 256, 257, 65_536])
+      for (const bytes of [0, 1, 16 * left - 1, 16 * left, 16 * left + 1, 16 * left + 40])
+        expect(await streamed(sync, left, bytes), `${left} blocks, ${bytes} bytes`).toEqual(
+          await streamed(web, left, bytes),
+        );
+  });
+
   it('gives what the WebCrypto engine gives', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -95,6 +95,23 @@ describe('a synchronous function', () => {
     expect(asked.matches({ email: 'ADA@example.com' })).toBe(true);
   });
 
+  it('passes a function through that is called then, which the awaited one refuses', async () => {
+    const keyring = await onNode();
+    let calls = 0;
+    // biome-ignore lint/suspicious/noThenProperty: that is the case here
+    const record = { id: 1, email: 'ada@example.com', then: () => calls++ };
+    const row = encryptRecordSync(people, record, keyring);
+    expect(row.then).toBe(record.then);
+    const { email, then } = decryptRecordSync(people, row, keyring);
+    expect([email, then]).toEqual([record.email, record.then]);
+    await expect(encryptRecord(people, record, keyring)).rejects.toMatchObject({
+      code: 'definition',
+      table: 'people',
+    });
+    await expect(decryptRecord(people, row, keyring)).rejects.toMatchObject({ code: 'definition' });
+    expect(calls).toBe(0);
+  });
+
   it('does not wait for large values either', async () => {
     const keyring = await onNode();
     const large = 'x'.repeat(600_000);
@@ -124,6 +141,10 @@ describe('a synchronous function', () => {
     const refused = thrownBy(() => encryptRecordSync(people, { id: 1, age: 7 }, keyring));
     expect(refused).toBeInstanceOf(NotSynchronousError);
     expect(refused).toMatchObject({ code: 'not-synchronous', reason: 'engine', table: 'people' });
+    const without = await testKeyring({ engine: { ...engine, atOnce: undefined } as never });
+    expect(thrownBy(() => encryptRecordSync(people, { id: 1, age: 7 }, without))).toMatchObject({
+      reason: 'engine',
+    });
     const store = memoryKeyring();
     const made = await createKeyring(store, { rawKey: new Uint8Array(32), engine });
     const opened = await openKeyring(store, { rawKey: new Uint8Array(32), engine });

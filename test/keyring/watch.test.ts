@@ -366,15 +366,15 @@ describe('closing a keyring', () => {
     const store: KeyringStore = { ...inner, processes: { ...inner.processes, forget } };
     const keyring = await reopened({ ...known, store }, { clock: fakeClock() });
     const opened = openedOf(keyring);
-    let cleared = 0;
-    const clear = opened.cellKeys.clear.bind(opened.cellKeys);
-    opened.cellKeys.clear = () => {
-      cleared++;
-      clear();
+    let closed = 0;
+    const close = opened.cellKeys.close.bind(opened.cellKeys);
+    opened.cellKeys.close = () => {
+      closed++;
+      close();
     };
     await watchKeyring(keyring, { everyMs: EVERY_MS });
     await expect(closeKeyring(keyring)).rejects.toThrow(RangeError);
-    expect(cleared).toBe(1);
+    expect(closed).toBe(1);
     expect(await codeOf(addKey(keyring))).toBe('keyring-closed');
   });
 });

@@ -23,11 +23,13 @@ afterAll(() => template.close());
 
 /** What an engine that is broken makes of what it was to seal. */
 const FAULTS: Readonly<Record<string, (plaintext: Bytes, seal: (other: Bytes) => Bytes) => Bytes>> = {
-  'alters the first byte of a ciphertext': (plaintext, seal) => altered(seal(plaintext), 0),
+  'alters the first byte of a ciphertext': (plaintext, seal) => altered(seal(plaintext), 38),
+  'alters the last byte of a ciphertext': (plaintext, seal) => altered(seal(plaintext), -17),
   'alters the last byte of a tag': (plaintext, seal) => altered(seal(plaintext), -1),
   'cuts off a tag': (plaintext, seal) => seal(plaintext).slice(0, -1),
   'gives back the plaintext': (plaintext) => plaintext.slice(),
-  'gives back zeros': (plaintext) => new Uint8Array(plaintext.length + 16),
+  'gives back zeros': (plaintext, seal) => seal(plaintext).fill(0),
+  'knows of no head': (plaintext, seal) => seal(plaintext).slice(38),
   'seals another value of the same length': (plaintext, seal) => seal(altered(plaintext, -1)),
   'seals a shorter value': (plaintext, seal) => seal(plaintext.slice(0, -1)),
   'seals nothing': (_plaintext, seal) => seal(new Uint8Array(0)),
@@ -50,8 +52,8 @@ describe.each(PLACES)('a rotation over $name with an engine that once', (place) 
         let seals = 0;
         const broken: Engine = {
           ...engine,
-          seal(key, iv, aad, plaintext) {
-            const seal = (bytes: Bytes) => engine.seal(key, iv, aad, bytes) as Bytes;
+          seal(key, iv, aad, plaintext, head) {
+            const seal = (bytes: Bytes) => engine.seal(key, iv, aad, bytes, head) as Bytes;
             return seals++ === nth ? fault(plaintext, seal) : seal(plaintext);
           },
         };

@@ -583,14 +583,14 @@ function trusting(engine: Engine, { role }: Process): Engine {
   const sealed = new Map<string, Uint8Array<ArrayBuffer>>();
   return {
     ...engine,
-    seal(key, iv, aad, plaintext) {
-      const made = engine.seal(key, iv, aad, plaintext) as Uint8Array<ArrayBuffer>;
+    seal(key, iv, aad, plaintext, head) {
+      const made = engine.seal(key, iv, aad, plaintext, head) as Uint8Array<ArrayBuffer>;
       sealed.set(String(made), Uint8Array.from(plaintext));
       return made;
     },
-    open(key, iv, aad, ciphertext) {
-      const known = sealed.get(String(ciphertext));
-      return known ? Uint8Array.from(known) : engine.open(key, iv, aad, ciphertext);
+    open(key, iv, aad, cell, headBytes) {
+      const known = sealed.get(String(cell));
+      return known ? Uint8Array.from(known) : engine.open(key, iv, aad, cell, headBytes);
     },
   };
 }

@@ -294,9 +294,10 @@ export class World {
     if (process.role !== 'rotator') return engine;
     const flipping: Engine = {
       ...engine,
-      seal: (key, iv, aad, plaintext) => {
-        const sealed = engine.seal(key, iv, aad, plaintext) as Uint8Array<ArrayBuffer>;
-        if (this.meet(process, 'rotator.engine.seal', 'flip')) sealed[0] = (sealed[0] as number) ^ 1;
+      seal: (key, iv, aad, plaintext, head) => {
+        const sealed = engine.seal(key, iv, aad, plaintext, head) as Uint8Array<ArrayBuffer>;
+        const at = head?.length ?? 0;
+        if (this.meet(process, 'rotator.engine.seal', 'flip')) sealed[at] = (sealed[at] as number) ^ 1;
         return sealed;
       },
     };
