@@ -69,7 +69,7 @@ describe('a torture finds', () => {
   }, 120_000);
 
   it('what a checkpoint passes over that is ahead of its work', async () => {
-    const { findings } = await find('checkpoint before write', { points: ['before swap'] });
+    const { findings } = await find('checkpoint before write', { each: 6, points: ['before swap'] });
     expect(findings.passedOver).not.toEqual([]);
   }, 120_000);
 
