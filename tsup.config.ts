@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
+import { forEsbuild } from './scripts/thread-program.mjs';
 
 export default defineConfig({
   // One row for each sub-path in package.json's `exports`.
@@ -24,6 +25,7 @@ export default defineConfig({
   target: 'es2023',
   // Without it every entry holds its own copy of the error classes, and `instanceof` fails across sub-paths.
   splitting: true,
+  esbuildPlugins: [forEsbuild],
   sourcemap: false, // the code is not minified; maps were three fifths of the package
   clean: true,
   // tsup's declaration build sets `baseUrl`, which TypeScript 6 calls deprecated.

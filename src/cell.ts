@@ -34,8 +34,9 @@ import {
   type Where,
 } from './errors.js';
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
-import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
+import { type MaybePromise, andThen, ignore, isPromise, rescue } from './maybe.js';
 import type { AeadKey } from './ports/engine.js';
+import type { CellOutcome, Sent } from './sent.js';
 import type { StandardResult, StandardSchema } from './standard-schema.js';
 import { HEADER_BYTES, SUITE_1 } from './suite.js';
 import type { Table } from './table.js';
@@ -65,6 +66,18 @@ export function cellPlace(
   record: ContextValue | undefined,
   tenant: ContextPart | undefined,
 ): CellPlace {
+  const encoded = record === undefined ? undefined : encodeRecord(record, { table: definition.name, column });
+  return cellPlaceBoundTo(definition, column, attribute, encoded, tenant);
+}
+
+/** {@link cellPlace} of a record whose part of the context is there: all cells of a record have the same. */
+export function cellPlaceBoundTo(
+  definition: Table,
+  column: string,
+  attribute: Attribute,
+  record: Bytes | undefined,
+  tenant: ContextPart | undefined,
+): CellPlace {
   const { scope, ofColumn, ofRecord } = partOf(definition, tenant);
   const columns = record === undefined ? ofColumn : ofRecord;
   let known = columns.get(column);
@@ -73,8 +86,7 @@ export function cellPlace(
     columns.set(column, known);
   }
   const { before, where } = known;
-  const context = { before, record: record === undefined ? undefined : encodeRecord(record, where) };
-  return { attribute, tenant, context, scope, where, former: undefined };
+  return { attribute, tenant, context: { before, record }, scope, where, former: undefined };
 }
 
 // ── The path of a value, once in order and once in reverse ──────────────────────────────────────────────────────────
@@ -105,6 +117,8 @@ export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): 
 
 /** {@link openValue} of what is no plaintext. */
 export function openStored(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
+  const sent = openElsewhere(opened, place, stored);
+  if (sent) return sent;
   const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
   return isPromise(framed)
     ? framed.then((awaited) => decoded(place, stored, awaited))
@@ -187,43 +201,57 @@ export function sealFramed(opened: OpenedKeyring, place: CellPlace, framed: Byte
 }
 
 function sealUnder(
-  { environment: { engine, random }, cellKeys }: OpenedKeyring,
+  { environment: { engine, random }, cellKeys, bundle }: OpenedKeyring,
   place: CellPlace,
   framed: Bytes,
   dataKey: DataKey,
 ): MaybePromise<StoredCell> {
+  if (bundle) {
+    const { length } = framed;
+    const sent = bundle.seal(dataKey, place, framed, (outcome) =>
+      storedForm(place, dataKey, length, verified(outcome, place.where)),
+    );
+    if (sent) return sent;
+  }
   const salt = cellKeys.nextSalt();
   const iv = random(SUITE_1.ivBytes, publicBytes(SUITE_1.ivBytes));
   const seal = (key: AeadKey): MaybePromise<Bytes> =>
     sealRandomized(engine, key, dataKey.prefix, salt, iv, place.context, framed);
   const cell = cellKeys.use(dataKey, place.scope, salt, seal);
   return isPromise(cell)
-    ? cell.then((sealed) => storedForm(place, dataKey, framed, sealed))
-    : storedForm(place, dataKey, framed, cell);
+    ? cell.then((sealed) => storedForm(place, dataKey, framed.length, sealed))
+    : storedForm(place, dataKey, framed.length, cell);
 }
 
 function storedForm(
   { attribute, where }: CellPlace,
   { keyId }: DataKey,
-  framed: Bytes,
+  framedBytes: number,
   cell: Bytes,
 ): StoredCell {
   // An engine that knows of no head would give a cell that nobody can read.
-  if (cell.length !== HEADER_BYTES + framed.length + SUITE_1.tagBytes) throw new SelfCheckError(where);
+  if (cell.length !== HEADER_BYTES + framedBytes + SUITE_1.tagBytes) throw new SelfCheckError(where);
   return attribute.form === 'text' ? cellTextOf(keyId, cell) : copyBytes(cell);
 }
 
 /** stored form → envelope → decryption → framed value */
 export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<Bytes> {
-  const cell = viewBytes(stored);
-  if ((typeof cell === 'string') !== (place.attribute.form === 'text')) throw new NotACellError(place.where);
-  const envelope = parseCell(cell, 'randomized', place.attribute.spec.maxBytes, place.where);
-  const { table, column } = place.where;
-  const where = { table, column, keyId: envelope.keyId };
+  const { envelope, where } = parsed(place, stored);
   const dataKey = opened.openingKey(envelope.keyId, place.tenant, where);
   return isPromise(dataKey)
     ? dataKey.then((known) => openUnder(opened, place, envelope, known, where))
     : openUnder(opened, place, envelope, dataKey, where);
+}
+
+function parsed(
+  { attribute, where: { table, column } }: CellPlace,
+  stored: unknown,
+): { readonly envelope: Envelope; readonly where: Where } {
+  const where = { table, column };
+  const cell = viewBytes(stored);
+  if ((typeof cell === 'string') !== (attribute.form === 'text')) throw new NotACellError(where);
+  const envelope = parseCell(cell, 'randomized', attribute.spec.maxBytes, where);
+  return { envelope, where: { table, column, keyId: envelope.keyId } };
 }
 
 function openUnder(
@@ -244,6 +272,51 @@ function openUnder(
   } catch (error) {
     return refused(error);
   }
+}
+
+// ── The same on other threads, while a batch is shared out ──────────────────────────────────────────────────────────
+
+/** cell → value; `undefined` where that is to be done here: its key has to be waited for, or there is no room. */
+function openElsewhere(opened: OpenedKeyring, place: CellPlace, stored: unknown): Sent<unknown> | undefined {
+  const { bundle } = opened;
+  if (!bundle || bundle.isFull || place.former) return undefined;
+  const { envelope, where } = parsed(place, stored);
+  const dataKey = opened.openingKey(envelope.keyId, place.tenant, where);
+  if (isPromise(dataKey)) return ignored(dataKey);
+  return bundle.open(dataKey, place, envelope.bytes, (outcome) =>
+    decoded(place, stored, verified(outcome, where)),
+  );
+}
+
+/** cell → cell under the active key, opened once as a reader will; `undefined` where that is to be done here, or not to be done. */
+export function renewElsewhere(
+  opened: OpenedKeyring,
+  place: CellPlace,
+  stored: unknown,
+): Sent<StoredCell> | undefined {
+  const { bundle } = opened;
+  if (!bundle || bundle.isFull || place.former) return undefined;
+  const { envelope, where } = parsed(place, stored);
+  const from = opened.openingKey(envelope.keyId, place.tenant, where);
+  if (isPromise(from)) return ignored(from);
+  const to = opened.sealingKey(place.tenant, place.where);
+  if (isPromise(to)) return ignored(to);
+  if (from.keyId === to.keyId) return undefined;
+  const framedBytes = envelope.bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
+  return bundle.renew(from, to, place, envelope.bytes, (outcome) =>
+    storedForm(place, to, framedBytes, verified(outcome, where)),
+  );
+}
+
+/** Asked for again here. */
+function ignored(promise: PromiseLike<unknown>): undefined {
+  ignore(promise);
+}
+
+function verified(outcome: CellOutcome, where: Where): Bytes {
+  if (outcome === 'authentication') throw new AuthenticationError(where);
+  if (outcome === 'self-check') throw new SelfCheckError({ table: where.table, column: where.column });
+  return outcome;
 }
 
 function decoded(place: CellPlace, stored: unknown, opened: Bytes | Rebound): unknown {

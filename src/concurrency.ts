@@ -2,6 +2,7 @@ import { TIME_SLICE_MS } from './limits.js';
 import { type MaybePromise, isPromise } from './maybe.js';
 import { nextTurn } from './platform.js';
 import type { Clock } from './ports/clock.js';
+import { Sent, SentWork } from './sent.js';
 
 /**
  * Does `work` for every item, at most `limit` at once, and gives an outcome for each, in the items' order. With a clock,
@@ -89,9 +90,10 @@ export async function mapAll<T, U>(
 }
 
 /** The outcome of work, at once where it was done at once. */
-function settled<U>(work: () => MaybePromise<U>): MaybePromise<PromiseSettledResult<U>> {
+export function settled<U>(work: () => MaybePromise<U>): MaybePromise<PromiseSettledResult<U>> {
   try {
     const value = work();
+    if (value instanceof Sent) return new SentWork(value.bundle, () => settled(() => value.take()));
     return isPromise(value) ? value.then(fulfilled, rejected) : fulfilled(value);
   } catch (reason) {
     return rejected(reason);

@@ -809,6 +809,20 @@ export class SelfCheckError extends CellsealError {
   }
 }
 
+/** `thread-failed`: another thread ended while it worked on cells. Nothing was written, and no record has changed: try again. */
+export class ThreadFailedError extends CellsealError {
+  override readonly code = 'thread-failed';
+  /** What Node calls it, as `ERR_WORKER_OUT_OF_MEMORY`, where it is known. */
+  declare readonly reason?: string;
+  /** @internal */
+  constructor(reason?: string) {
+    super(
+      'A thread of the engine ended while it worked on cells. Nothing was written: try again. If that happens again, leave out threads of nodeEngine.',
+      { reason },
+    );
+  }
+}
+
 /** `rotation-superseded`: another rotation of this keyring has taken over. It goes on; this one has stopped. */
 export class RotationSupersededError extends CellsealError {
   override readonly code = 'rotation-superseded';

@@ -45,6 +45,17 @@ export function maxCellBytes(mode: Mode, framedBytes: number): number {
 
 /** From here on the Node engine hands a value to the thread pool. */
 export const THREAD_POOL_BYTES = 256 * KIB;
+/** Threads of one engine beside the calling one. */
+export const MAX_THREADS = 64;
+/** What goes to another thread at once: cells, and the bytes of what goes into them. */
+export const BUNDLE_CELLS = 512;
+export const BUNDLE_BYTES = 256 * KIB;
+/** A cell with more bytes than this is left to the calling thread. */
+export const MAX_BUNDLED_CELL_BYTES = 32 * KIB;
+/** Bundles that a thread has at once: one that it works on, and one that waits. */
+export const BUNDLES_A_THREAD = 2;
+/** Keys, and columns, that a thread is told before it forgets all of them. */
+export const MAX_TOLD_THREAD = 1_024;
 
 /** Cells sealed under one salt, all scopes counted together (docs/format.md §3: B in the collision bound). */
 export const CELLS_PER_SALT = 2 ** 16;
@@ -115,6 +126,12 @@ export const DEFAULT_CONCURRENCY = 32;
 export const MAX_CONCURRENCY = 1_024;
 /** So long they work with an engine that answers at once before the event loop turns; a record that was begun is finished. */
 export const TIME_SLICE_MS = 10;
+
+/** A batch of fewer records is not worth another thread. */
+export const MIN_SHARED_RECORDS = 256;
+/** Records that go to another thread in one bundle, or are done by this one before it looks at the others again. */
+export const MAX_SHARE_RECORDS = 128;
+export const MIN_SHARE_RECORDS = 8;
 
 /** A rotation's chunk: whichever is reached first. */
 export const DEFAULT_CHUNK_RECORDS = 250;

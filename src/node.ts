@@ -3,4 +3,4 @@
  *
  * @packageDocumentation
  */
-export { type NodeEngineOptions, nodeEngine } from './engine/node.js';
+export { type NodeEngine, type NodeEngineOptions, nodeEngine } from './engine/node.js';

@@ -2,7 +2,7 @@ import type { AdoptingRule } from './attribute.js';
 import { type CellPlace, openAdopted, openValue, sealValue } from './cell.js';
 import { DefinitionError, InvalidValueError } from './errors.js';
 import type { Keyring } from './keyring/index.js';
-import { type MaybePromise, andThen, mapEach } from './maybe.js';
+import { type MaybePromise, andThen, ignore, isPromise, mapEach } from './maybe.js';
 import { contextTenant } from './record-id.js';
 import { placeOf, presentPlaces } from './record-places.js';
 import type {
@@ -18,6 +18,7 @@ import type {
   TenantOptions,
   ValueOf,
 } from './record-types.js';
+import { Sent, SentWork } from './sent.js';
 import type { Table } from './table.js';
 import { sealTokens } from './tokens.js';
 
@@ -57,12 +58,29 @@ export function sealRecord<T extends Table, R extends RecordInput<T>>(
     );
   if (definition.indexes.length === 0) return seal() as MaybePromise<EncryptedRecord<T, R>>;
   const parts = mapEach(
-    [() => sealTokens(keyring, definition, record, tenant), seal] as (() => MaybePromise<unknown>)[],
+    [
+      () => sealTokens(keyring, definition, record, tenant),
+      () => kept(seal()),
+    ] as (() => MaybePromise<unknown>)[],
     (part) => part(),
   );
-  return andThen(parts, ([tokens, cells]) =>
-    Object.assign(cells as object, Object.fromEntries(tokens as [string, unknown][])),
-  ) as MaybePromise<EncryptedRecord<T, R>>;
+  return andThen(parts, ([tokens, cells]) => {
+    const joined = (copy: object): EncryptedRecord<T, R> =>
+      Object.assign(copy, Object.fromEntries(tokens as [string, unknown][])) as EncryptedRecord<T, R>;
+    return cells instanceof Kept ? cells.sent.map(joined) : joined(cells as object);
+  });
+}
+
+/** Cells that other threads make, where they are not to be taken for a promise. */
+class Kept {
+  readonly sent: Sent<Record<string, unknown>>;
+  constructor(sent: Sent<Record<string, unknown>>) {
+    this.sent = sent;
+  }
+}
+
+function kept(cells: MaybePromise<Record<string, unknown>>): unknown {
+  return cells instanceof Sent ? new Kept(cells) : cells;
 }
 
 /**
@@ -181,13 +199,49 @@ function withChanged(
   change: (place: CellPlace, value: unknown) => MaybePromise<unknown>,
 ): MaybePromise<Record<string, unknown>> {
   const copy: Record<string, unknown> = { ...record };
-  const changed = mapEach(places, (place) => change(place, copy[place.where.column as string]));
-  return andThen(changed, (values) => {
-    places.forEach((place, i) => {
-      copy[place.where.column as string] = values[i];
-    });
-    return copy;
+  let sent: Sent<unknown> | undefined;
+  const waiting: PromiseLike<unknown>[] = [];
+  try {
+    for (const place of places) {
+      const column = place.where.column as string;
+      const changed = change(place, copy[column]);
+      copy[column] = changed;
+      if (changed instanceof Sent) sent ??= changed;
+      else if (isPromise(changed)) waiting.push(changed);
+    }
+  } catch (error) {
+    for (const promise of waiting) ignore(promise);
+    throw error;
+  }
+  if (waiting.length > 0) return settledIn(copy, places);
+  return sent ? new SentWork(sent.bundle, () => taken(copy, places)) : copy;
+}
+
+async function settledIn(
+  copy: Record<string, unknown>,
+  places: readonly CellPlace[],
+): Promise<Record<string, unknown>> {
+  const values = await Promise.all(places.map(({ where }) => copy[where.column as string]));
+  places.forEach(({ where }, i) => {
+    copy[where.column as string] = values[i];
   });
+  return copy;
+}
+
+/** With what has arrived in its place. */
+function taken(
+  copy: Record<string, unknown>,
+  places: readonly CellPlace[],
+): MaybePromise<Record<string, unknown>> {
+  let isWaiting = false;
+  for (const { where } of places) {
+    const column = where.column as string;
+    const value = copy[column];
+    if (!(value instanceof Sent)) continue;
+    copy[column] = value.take();
+    isWaiting ||= isPromise(copy[column]);
+  }
+  return isWaiting ? settledIn(copy, places) : copy;
 }
 
 /** What an async function gives back is waited for where it has a function called `then`: that would be called, and the record never come. */

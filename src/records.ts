@@ -1,7 +1,8 @@
-import { settleAll, settleEach } from './concurrency.js';
+import { settleAll, settleEach, settled } from './concurrency.js';
 import { DefinitionError } from './errors.js';
 import { type Keyring, openedOf } from './keyring/index.js';
-import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY } from './limits.js';
+import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY, MIN_SHARED_RECORDS } from './limits.js';
+import type { MaybePromise } from './maybe.js';
 import type { Clock } from './ports/clock.js';
 import { openRecord, sealRecord } from './record.js';
 import type {
@@ -11,6 +12,7 @@ import type {
   RecordInput,
   StoredInput,
 } from './record-types.js';
+import { shareOut } from './share-out.js';
 import type { Table } from './table.js';
 
 /** The options of the functions that take many records. */
@@ -34,11 +36,8 @@ export async function encryptRecords<T extends Table, R extends RecordInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T, ManyOptions>
 ): Promise<PromiseSettledResult<EncryptedRecord<T, R>>[]> {
-  return settleAll(
-    [...records],
-    concurrencyOf(options),
-    (record) => sealRecord(definition, record, keyring, options),
-    clockOf(keyring),
+  return settleMany(keyring, [...records], concurrencyOf(options), (record) =>
+    sealRecord(definition, record, keyring, options),
   );
 }
 
@@ -49,11 +48,8 @@ export async function decryptRecords<T extends Table, R extends StoredInput<T>>(
   keyring: Keyring,
   ...options: RecordArguments<T, ManyOptions>
 ): Promise<PromiseSettledResult<DecryptedRecord<T, R>>[]> {
-  return settleAll(
-    [...rows],
-    concurrencyOf(options),
-    (row) => openRecord(definition, row, keyring, options),
-    clockOf(keyring),
+  return settleMany(keyring, [...rows], concurrencyOf(options), (row) =>
+    openRecord(definition, row, keyring, options),
   );
 }
 
@@ -94,6 +90,23 @@ export function decryptEach<T extends Table, R extends StoredInput<T>>(
     (row) => openRecord(definition, row, keyring, options),
     clockOf(keyring),
   );
+}
+
+/** Shared out between threads, where the engine has others and there is enough to share. */
+function settleMany<T, U>(
+  keyring: Keyring,
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => MaybePromise<U>,
+): Promise<PromiseSettledResult<U>[]> {
+  const opened = openedOf(keyring);
+  const { engine, clock } = opened.environment;
+  const { threads } = engine;
+  if (!threads || items.length < MIN_SHARED_RECORDS) return settleAll(items, limit, work, clock);
+  return shareOut(items, limit, (item) => settled(() => work(item)), {
+    threads,
+    withBundle: (bundle, begin) => opened.withBundle(bundle, begin),
+  });
 }
 
 function concurrencyOf(options: readonly unknown[]): number {

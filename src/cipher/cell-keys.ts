@@ -42,9 +42,10 @@ export class CellKeys {
   readonly #engine: Engine;
   readonly #random: RandomSource;
   readonly #warm: Lru<AeadKey>;
-  /** The cell key that each scope used last, and that which was used last of all. */
+  /** The cell key that each scope used last, and the two that were used last of all: a rotation goes to and fro between them. */
   #last = new WeakMap<Scope, LastUsed>();
   #newest: LastUsed | undefined;
+  #before: LastUsed | undefined;
   readonly #deriving = new Map<string, Derivation>();
   #salt: Bytes | undefined;
   #cellsLeft = 0;
@@ -70,6 +71,7 @@ export class CellKeys {
     this.#warm.close();
     this.#last = new WeakMap();
     this.#newest = undefined;
+    this.#before = undefined;
   }
 
   /** Does `work` with the cell key; keeps the key if the work succeeds. */
@@ -79,16 +81,18 @@ export class CellKeys {
     salt: Bytes,
     work: (key: AeadKey) => MaybePromise<T>,
   ): MaybePromise<T> {
-    const last = this.#newest?.scope === scope ? this.#newest : this.#last.get(scope);
-    if (last && last.dataKey === dataKey && equalBytes(last.salt, salt)) {
-      this.#newest = last;
+    if (isOf(this.#newest, dataKey, scope, salt)) return work(this.#newest.key);
+    const last = isOf(this.#before, dataKey, scope, salt) ? this.#before : this.#last.get(scope);
+    if (isOf(last, dataKey, scope, salt)) {
+      this.#remember(last);
       return work(last.key);
     }
     const id = `${dataKey.keyId}${String.fromCharCode(...salt)}${scope.id}`;
     const warm = this.#warm.get(id);
     if (warm) {
-      this.#newest = { scope, dataKey, salt: salt.slice(), key: warm };
-      this.#last.set(scope, this.#newest);
+      const used = { scope, dataKey, salt: salt.slice(), key: warm };
+      this.#last.set(scope, used);
+      this.#remember(used);
       return work(warm);
     }
 
@@ -107,6 +111,11 @@ export class CellKeys {
     });
   }
 
+  #remember(used: LastUsed): void {
+    this.#before = this.#newest;
+    this.#newest = used;
+  }
+
   #derivation(id: string, dataKey: DataKey, scope: Scope, salt: Bytes): Derivation {
     const shared = this.#deriving.get(id);
     if (shared) return shared;
@@ -115,6 +124,10 @@ export class CellKeys {
     this.#deriving.set(id, derivation);
     return derivation;
   }
+}
+
+function isOf(used: LastUsed | undefined, dataKey: DataKey, scope: Scope, salt: Bytes): used is LastUsed {
+  return used?.dataKey === dataKey && used.scope === scope && equalBytes(used.salt, salt);
 }
 
 /**

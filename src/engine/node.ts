@@ -12,15 +12,29 @@ import {
 } from 'node:crypto';
 import { type Bytes, concat, publicBytes } from '../bytes.js';
 import { AuthenticationError, DefinitionError } from '../errors.js';
-import { THREAD_POOL_BYTES } from '../limits.js';
+import { MAX_THREADS, THREAD_POOL_BYTES } from '../limits.js';
 import type { AeadKey, OpaqueKey, SynchronousEngine } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
+import { threadPool } from './threads/pool.js';
 import { webCryptoEngine } from './webcrypto.js';
 
 /** The options of {@link nodeEngine}. */
 export interface NodeEngineOptions {
   /** From how many bytes on a value goes to the thread pool, so that the event loop does not wait for it. `Infinity`: never. The functions whose names end in `Sync` never use it. Default: 262,144 (256 KiB). */
   readonly threadPoolBytes?: number;
+  /**
+   * Threads beside the calling one, for the cells of rotations and of `encryptRecords` and `decryptRecords` with 256
+   * records or more: 0 to 64. They start with the first such work (until they are there it is done without them), hold
+   * keys as `KeyObject`s do, and keep no process alive while they have nothing to do. One for each core but the first is
+   * as many as can help. Default: 0.
+   */
+  readonly threads?: number;
+}
+
+/** The engine on `node:crypto`. */
+export interface NodeEngine extends SynchronousEngine {
+  /** Ends its threads, once they have done what they have. The engine works on in the calling thread alone. */
+  close(): Promise<void>;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -38,9 +52,13 @@ const GCM = { authTagLength: SUITE_1.tagBytes };
  */
 export function nodeEngine({
   threadPoolBytes = THREAD_POOL_BYTES,
-}: NodeEngineOptions = {}): SynchronousEngine {
+  threads: threadCount = 0,
+}: NodeEngineOptions = {}): NodeEngine {
   if (!(threadPoolBytes >= 0))
     throw new DefinitionError('threadPoolBytes is a number of bytes, 0 or more, or Infinity.');
+  if (!Number.isInteger(threadCount) || threadCount < 0 || threadCount > MAX_THREADS)
+    throw new DefinitionError('threads is a whole number from 0 to 64.');
+  const threads = threadCount > 0 ? threadPool(threadCount) : undefined;
   const pool = webCryptoEngine();
   const pooled = new WeakMap<KeyObject, Promise<AeadKey>>();
   let callsAtOnce = 0;
@@ -128,6 +146,9 @@ export function nodeEngine({
       );
     },
     digest: (data) => view(createHash('sha256').update(data).digest()),
+
+    threads,
+    close: async () => threads?.close(),
   };
 }
 

@@ -125,14 +125,27 @@ function dissectText(text: string): Envelope | Refusal {
   return bytes ? { mode, keyId, bytes } : NotACellError; // a cell has one spelling
 }
 
-/** The prefix of cells of the key that was met last: most are of one. */
-let lastPrefix: { readonly mode: Mode; readonly keyId: string; readonly bytes: Bytes } | undefined;
+interface Prefix {
+  readonly mode: Mode;
+  readonly keyId: string;
+  readonly bytes: Bytes;
+}
+
+/** The prefixes of cells that were met last: most are of one key, or in a rotation of two. */
+let lastPrefix: Prefix | undefined;
+let prefixBefore: Prefix | undefined;
 
 function prefixOf(mode: Mode, keyId: string): Bytes | undefined {
   if (lastPrefix?.keyId === keyId && lastPrefix.mode === mode) return lastPrefix.bytes;
-  const keyIdBytes = decodeBase32(keyId);
-  if (!keyIdBytes) return undefined;
-  lastPrefix = { mode, keyId, bytes: prefixBytes(mode, keyIdBytes) };
+  const known = prefixBefore;
+  prefixBefore = lastPrefix;
+  if (known?.keyId === keyId && known.mode === mode) {
+    lastPrefix = known;
+  } else {
+    const keyIdBytes = decodeBase32(keyId);
+    if (!keyIdBytes) return undefined;
+    lastPrefix = { mode, keyId, bytes: prefixBytes(mode, keyIdBytes) };
+  }
   return lastPrefix.bytes;
 }
 

@@ -15,6 +15,7 @@ import {
 } from '../errors.js';
 import { DATA_KEY_CACHE_ENTRIES, MAX_READS_AHEAD, MAX_STORE_WAIT_MS } from '../limits.js';
 import { type MaybePromise, andThen, ignore, isPromise, mapEach, rescue } from '../maybe.js';
+import type { CellBundle } from '../ports/cell-threads.js';
 import type { DerivationKey } from '../ports/engine.js';
 import type { KeyringDocument, PageReference } from './document.js';
 import type { Environment } from './environment.js';
@@ -86,6 +87,7 @@ export class OpenedKeyring {
   readonly #closing = new Set<() => Promise<void>>();
   /** How many calls are being answered that cannot wait. */
   #callsAtOnce = 0;
+  #bundle: CellBundle | undefined;
   /** What cells were sealed under last, and opened under. */
   #sealing: AtHand | undefined;
   #opening: AtHand | undefined;
@@ -147,6 +149,21 @@ export class OpenedKeyring {
       return work();
     } finally {
       this.#callsAtOnce--;
+    }
+  }
+
+  /** Where cells go, instead of being sealed and opened here: while a batch is shared out, and the caller can wait. */
+  get bundle(): CellBundle | undefined {
+    return this.#callsAtOnce === 0 ? this.#bundle : undefined;
+  }
+
+  /** Does `begin`, of which nothing runs later, with every cell that has room put into `bundle`. */
+  withBundle(bundle: CellBundle, begin: () => void): void {
+    this.#bundle = bundle;
+    try {
+      begin();
+    } finally {
+      this.#bundle = undefined;
     }
   }
 
@@ -600,6 +617,7 @@ export class OpenedKeyring {
     this.#loaded.close();
     this.cellKeys.close();
     this.tokenKeys.close();
+    this.environment.engine.threads?.forgetKeys();
     const ends = [...this.#closing].map((work) => work());
     const outcomes = await Promise.allSettled([...ends, this.usage.close()]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

@@ -1,5 +1,6 @@
 import type { Bytes } from '../bytes.js';
 import type { MaybePromise } from '../maybe.js';
+import type { CellThreads } from './cell-threads.js';
 
 declare const opaque: unique symbol;
 
@@ -56,6 +57,9 @@ export interface Engine {
   applyStream(key: StreamKey, counterBlock: Bytes, data: Bytes): MaybePromise<Bytes>;
   /** SHA-256. */
   digest(data: Bytes): MaybePromise<Bytes>;
+
+  /** Other threads for the cells of big batches and rotations, where the engine has any. */
+  readonly threads?: CellThreads | undefined;
 }
 
 /** An engine that can answer every call at once: what the functions whose names end in `Sync` need. */

@@ -1,10 +1,17 @@
 import { mapAll } from '../concurrency.js';
 import { DuplicateTokenError, InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.js';
 import type { OpenedKeyring } from '../keyring/index.js';
-import { DEFAULT_CONCURRENCY, MAX_COMMIT_RETRIES, MAX_LOST_SWAPS, MAX_NOTES } from '../limits.js';
+import {
+  DEFAULT_CONCURRENCY,
+  MAX_COMMIT_RETRIES,
+  MAX_LOST_SWAPS,
+  MAX_NOTES,
+  MIN_SHARE_RECORDS,
+} from '../limits.js';
 import { type MaybePromise, isPromise } from '../maybe.js';
 import type { JobWrite, RefusedCell } from '../ports/job-store.js';
 import type { ChunkOutcome, Cursor, Page, RecordStore, StoredRecord } from '../ports/record-store.js';
+import { type Helpers, shareOut } from '../share-out.js';
 import type { Table } from '../table.js';
 import type { SweepCounters } from './counters.js';
 import { type SwapWork, apart, isSwap } from './duplicates.js';
@@ -149,7 +156,13 @@ class PageSweep {
       environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
       return rewriteRecord(opened, this.#definition, record);
     };
-    return step(environment, 'chunk.rewrite', () => mapAtOnce(found, DEFAULT_CONCURRENCY, rewrite));
+    const { threads } = opened.environment.engine;
+    if (!threads || found.length < 2 * MIN_SHARE_RECORDS)
+      return step(environment, 'chunk.rewrite', () => mapAtOnce(found, DEFAULT_CONCURRENCY, rewrite));
+    const withBundle: Helpers['withBundle'] = (bundle, begin) => opened.withBundle(bundle, begin);
+    return step(environment, 'chunk.rewrite', () =>
+      shareOut(found, DEFAULT_CONCURRENCY, rewrite, { threads, withBundle }),
+    );
   }
 
   /** What a page counts for. Refused and current cells are met again at every look and pass: the first one counts. */

@@ -1,6 +1,7 @@
 import type { Attribute } from '../attribute.js';
-import { type CellPlace, cellPlace } from '../cell.js';
-import type { ContextPart } from '../envelope/index.js';
+import type { Bytes } from '../bytes.js';
+import { type CellPlace, cellPlaceBoundTo } from '../cell.js';
+import { type ContextPart, encodeRecord } from '../envelope/index.js';
 import { CellRefusedError, CellsealError } from '../errors.js';
 import { withFormer } from '../former.js';
 import type { RefusedCell } from '../ports/job-store.js';
@@ -13,13 +14,36 @@ export function placeInRecord(
   definition: Table,
   column: string,
   attribute: Attribute,
-  { id, formerId = id }: StoredRecord,
+  record: StoredRecord,
   tenant: ContextPart | undefined,
 ): CellPlace {
-  const where = { table: definition.name, column };
-  const bound =
-    bindingOf(definition, attribute) === 'record' ? contextRecord(definition, id, where) : undefined;
-  return withFormer(cellPlace(definition, column, attribute, bound, tenant), definition, formerId);
+  return new RecordPlaces(definition, record).of(column, attribute, tenant);
+}
+
+/** {@link placeInRecord} for all cells of a record: its part of their contexts is encoded once. */
+export class RecordPlaces {
+  readonly #definition: Table;
+  readonly #record: StoredRecord;
+  #encoded: Bytes | undefined;
+
+  constructor(definition: Table, record: StoredRecord) {
+    this.#definition = definition;
+    this.#record = record;
+  }
+
+  of(column: string, attribute: Attribute, tenant: ContextPart | undefined): CellPlace {
+    const definition = this.#definition;
+    const { id, formerId = id } = this.#record;
+    const bound = bindingOf(definition, attribute) === 'record' ? this.#bound(column) : undefined;
+    const place = cellPlaceBoundTo(definition, column, attribute, bound, tenant);
+    return withFormer(place, definition, formerId);
+  }
+
+  #bound(column: string): Bytes {
+    const where = { table: this.#definition.name, column };
+    this.#encoded ??= encodeRecord(contextRecord(this.#definition, this.#record.id, where), where);
+    return this.#encoded;
+  }
 }
 
 /**

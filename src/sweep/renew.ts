@@ -1,9 +1,17 @@
 import { type Bytes, equalBytes } from '../bytes.js';
-import { type CellPlace, Rebound, type StoredCell, openFramed, openRebinding, sealFramed } from '../cell.js';
+import {
+  type CellPlace,
+  Rebound,
+  type StoredCell,
+  openFramed,
+  openRebinding,
+  renewElsewhere,
+  sealFramed,
+} from '../cell.js';
 import { SelfCheckError } from '../errors.js';
 import { KEY_TAG_CHARACTERS, keyTagOf } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
-import { type MaybePromise, andThen, lastly, rescue } from '../maybe.js';
+import { type MaybePromise, isPromise, lastly, rescue } from '../maybe.js';
 import type { CellSwap } from '../ports/record-store.js';
 
 /** What stands in an attribute's column, and where that is. */
@@ -37,32 +45,43 @@ export function withOpened<T>(
   { opened, place, stored }: FoundCell,
   work: (framed: Bytes, isRebound: boolean) => MaybePromise<T>,
 ): MaybePromise<T> {
-  return andThen(openRebinding(opened, place, stored), (result) => {
-    const isRebound = result instanceof Rebound;
-    const framed = isRebound ? result.framed : result;
-    return lastly(
-      () => work(framed, isRebound),
-      () => framed.fill(0),
-    );
-  });
+  const result = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
+  return isPromise(result) ? result.then((awaited) => clearing(awaited, work)) : clearing(result, work);
+}
+
+function clearing<T>(
+  opened: Bytes | Rebound,
+  work: (framed: Bytes, isRebound: boolean) => MaybePromise<T>,
+): MaybePromise<T> {
+  const isRebound = opened instanceof Rebound;
+  const framed = isRebound ? opened.framed : opened;
+  return lastly(
+    () => work(framed, isRebound),
+    () => framed.fill(0),
+  );
 }
 
 /** Opens a cell and seals its framed value anew, unless it is as the definition says. */
 export function renewCell(found: FoundCell): MaybePromise<Renewal> {
+  const { opened, place, stored, isActive } = found;
+  const sent = isActive ? undefined : renewElsewhere(opened, place, stored);
+  if (sent) return sent.map((fresh) => renewed(found, fresh, false));
   return withOpened(found, (framed, isRebound) => renewFramed(found, framed, isRebound));
 }
 
 /** The same, of a cell that is open. */
 export function renewFramed(found: FoundCell, framed: Bytes, isRebound: boolean): MaybePromise<Renewal> {
   if (found.isActive && !isRebound) return CURRENT;
-  return andThen(sealChecked(found, framed), (fresh): Renewal => {
-    // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
-    if (!isRebound && hasTagOf(fresh, found.stored)) return CURRENT;
-    return {
-      was: isRebound ? 'rebound' : 'rewritten',
-      swap: { old: found.stored as StoredCell, new: fresh },
-    };
-  });
+  const fresh = sealChecked(found, framed);
+  return isPromise(fresh)
+    ? fresh.then((awaited) => renewed(found, awaited, isRebound))
+    : renewed(found, fresh, isRebound);
+}
+
+function renewed({ stored }: FoundCell, fresh: StoredCell, isRebound: boolean): Renewal {
+  // Who was behind reads the keyring before it seals: then the cell may have been under the active key all along.
+  if (!isRebound && hasTagOf(fresh, stored)) return CURRENT;
+  return { was: isRebound ? 'rebound' : 'rewritten', swap: { old: stored as StoredCell, new: fresh } };
 }
 
 /** Whether a cell that opened has the key tag of the new one. */
@@ -72,18 +91,22 @@ function hasTagOf(fresh: StoredCell, stored: unknown): boolean {
 }
 
 /** A new cell, opened once as a reader will, before it takes the place of what can be read. */
-export function sealChecked({ opened, place }: FoundCell, framed: Bytes): MaybePromise<StoredCell> {
-  return andThen(sealFramed(opened, place, framed), (fresh) => {
-    const again = rescue(
-      () => openFramed(opened, place, fresh),
-      (): never => {
-        throw new SelfCheckError(place.where); // not a refusal: the record's own cell has just opened
-      },
-    );
-    return andThen(again, (bytes) => {
-      if (!equalBytes(framed, bytes)) throw new SelfCheckError(place.where);
-      bytes.fill(0);
-      return fresh;
-    });
-  });
+export function sealChecked(found: FoundCell, framed: Bytes): MaybePromise<StoredCell> {
+  const fresh = sealFramed(found.opened, found.place, framed);
+  return isPromise(fresh)
+    ? fresh.then((awaited) => checked(found, framed, awaited))
+    : checked(found, framed, fresh);
+}
+
+function checked({ opened, place }: FoundCell, framed: Bytes, fresh: StoredCell): MaybePromise<StoredCell> {
+  const failed = (): never => {
+    throw new SelfCheckError(place.where); // not a refusal: the record's own cell has just opened
+  };
+  const compared = (bytes: Bytes): StoredCell => {
+    if (!equalBytes(framed, bytes)) failed();
+    bytes.fill(0);
+    return fresh;
+  };
+  const again = rescue(() => openFramed(opened, place, fresh), failed);
+  return isPromise(again) ? again.then(compared) : compared(again);
 }

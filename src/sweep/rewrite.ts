@@ -4,13 +4,14 @@ import { isUint8Array } from '../bytes.js';
 import type { ContextPart } from '../envelope/index.js';
 import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
-import { type MaybePromise, andThen, inTurn, rescue } from '../maybe.js';
+import { type MaybePromise, andThen, inTurn, isPromise, rescue } from '../maybe.js';
 import type { RefusedCell } from '../ports/job-store.js';
-import type { CellSwap, RecordSwap, StoredRecord, TokenSwap } from '../ports/record-store.js';
+import type { CellColumn, CellSwap, RecordSwap, StoredRecord, TokenSwap } from '../ports/record-store.js';
 import { contextTenant } from '../record-id.js';
+import { Sent, SentWork } from '../sent.js';
 import type { Table } from '../table.js';
 import { adopt } from './adopt.js';
-import { isRefusal, placeInRecord } from './place.js';
+import { RecordPlaces, isRefusal } from './place.js';
 import { CURRENT, type FoundCell, type Renewal, renewCell } from './renew.js';
 import { type TokenWork, renewTokens } from './renew-tokens.js';
 
@@ -39,36 +40,135 @@ export function rewriteRecord(
   definition: Table,
   record: StoredRecord,
 ): MaybePromise<RecordWork> {
-  const cells: CellSwap[] = [];
-  const refused: RefusedCell[] = [];
-  const counts = { current: 0, adopted: 0, rebound: 0, rewritten: 0 };
-  const look = ([column, attribute]: [string, Attribute], position: number): MaybePromise<void> => {
-    const stored = record.cells[position] ?? null;
-    const plaintext = record.plaintexts?.[position] ?? null;
-    const hasPlaintext = isAdopting(attribute) && (plaintext !== null || attribute.spec.hideNull);
-    if (stored === null && !hasPlaintext) return;
-    const renewal = rescue(
-      () => renew(opened, definition, record, column, attribute, position),
-      (error) => {
-        if (!isRefusal(error)) throw error;
-        refused.push({ table: definition.name, key: record.key, column, code: error.code });
-      },
-    );
-    return andThen(renewal, (found) => {
-      if (!found) return;
-      counts[found.was]++;
-      if (found.was !== 'current') cells.push({ cell: position, ...found.swap });
+  const rewrite = new RecordRewrite(opened, definition, record);
+  const looking = rewrite.look();
+  return looking === undefined ? rewrite.settle() : looking.then(() => rewrite.settle());
+}
+
+/** A cell that is renewed on another thread. */
+interface SentRenewal {
+  readonly position: number;
+  readonly renewal: Sent<Renewal>;
+}
+
+class RecordRewrite {
+  readonly #opened: OpenedKeyring;
+  readonly #definition: Table;
+  readonly #record: StoredRecord;
+  readonly #places: RecordPlaces;
+  readonly #cells: CellSwap[] = [];
+  readonly #refused: RefusedCell[] = [];
+  readonly #counts = { current: 0, adopted: 0, rebound: 0, rewritten: 0 };
+  #sent: SentRenewal[] | undefined;
+
+  constructor(opened: OpenedKeyring, definition: Table, record: StoredRecord) {
+    this.#opened = opened;
+    this.#definition = definition;
+    this.#record = record;
+    this.#places = new RecordPlaces(definition, record);
+  }
+
+  /** Looks at every cell, one after the other; gives a promise only where one has to be waited for. */
+  look(from = 0): PromiseLike<void> | undefined {
+    const { cells } = this.#definition.layout;
+    for (let position = from; position < cells.length; position++) {
+      let renewal: MaybePromise<Renewal | undefined>;
+      try {
+        renewal = this.#renewal(position);
+      } catch (error) {
+        this.#refuse(position, error);
+        continue;
+      }
+      if (renewal instanceof Sent) {
+        this.#sent ??= [];
+        this.#sent.push({ position, renewal });
+      } else if (isPromise(renewal)) {
+        return renewal
+          .then(
+            (found) => this.#note(position, found),
+            (error) => this.#refuse(position, error),
+          )
+          .then(() => this.look(position + 1));
+      } else {
+        this.#note(position, renewal);
+      }
+    }
+    return undefined;
+  }
+
+  /** What is to be done, once all cells were looked at. */
+  settle(): MaybePromise<RecordWork> {
+    const sent = this.#sent;
+    if (!sent) return this.#withTokens();
+    return new SentWork((sent[0] as SentRenewal).renewal.bundle, () => {
+      this.#sent = undefined;
+      return andThen(inTurn(sent, this.#arrive), () => this.#withTokens());
     });
+  }
+
+  readonly #arrive = ({ position, renewal }: SentRenewal): MaybePromise<void> => {
+    const found = rescue(
+      () => renewal.take(),
+      (error) => this.#refuse(position, error),
+    );
+    return andThen(found, (one) => this.#note(position, one ?? undefined));
   };
-  const looked = inTurn(Object.entries(definition.encrypt), look);
-  return andThen(looked, () => {
-    const { current, adopted, rebound } = counts;
+
+  #renewal(position: number): MaybePromise<Renewal | undefined> {
+    const { layout, encrypt } = this.#definition;
+    const column = (layout.cells[position] as CellColumn).attribute;
+    const attribute = encrypt[column] as Attribute;
+    const stored = this.#record.cells[position] ?? null;
+    const isAdopted = isAdopting(attribute);
+    const plaintext = isAdopted ? (this.#record.plaintexts?.[position] ?? null) : null;
+    if (stored === null && plaintext === null && !(isAdopted && attribute.spec.hideNull)) return undefined;
+    // The context comes from the definition and the scan, never from the cell.
+    const where = { table: this.#definition.name, column };
+    const tenant = contextTenant(this.#definition, this.#record.tenant, where);
+    const isActive = isUnderActiveKey(this.#opened, tenant, stored);
+    return isPromise(isActive)
+      ? isActive.then((awaited) => this.#renew(column, attribute, tenant, stored, plaintext, awaited))
+      : this.#renew(column, attribute, tenant, stored, plaintext, isActive);
+  }
+
+  #renew(
+    column: string,
+    attribute: Attribute,
+    tenant: ContextPart | undefined,
+    stored: unknown,
+    plaintext: unknown,
+    isActive: boolean,
+  ): MaybePromise<Renewal> {
+    // The tag check comes before any cryptography. It says nothing of what a cell is bound to, nor of a plaintext beside it.
+    if (isActive && !this.#definition.rebinding && !isAdopting(attribute)) return CURRENT;
+    const place = this.#places.of(column, attribute, tenant);
+    const found: FoundCell = { opened: this.#opened, place, stored, isActive };
+    return isAdopting(attribute) ? adopt(found, attribute.adopting, plaintext) : renewCell(found);
+  }
+
+  #note(cell: number, found: Renewal | undefined): void {
+    if (!found) return;
+    this.#counts[found.was]++;
+    if (found.was !== 'current') this.#cells.push({ cell, old: found.swap.old, new: found.swap.new });
+  }
+
+  #refuse(position: number, error: unknown): undefined {
+    if (!isRefusal(error)) throw error;
+    const { name: table, layout } = this.#definition;
+    const column = (layout.cells[position] as CellColumn).attribute;
+    this.#refused.push({ table, key: this.#record.key, column, code: error.code });
+  }
+
+  #withTokens(): MaybePromise<RecordWork> {
+    const [definition, record, refused] = [this.#definition, this.#record, this.#refused];
+    const { current, adopted, rebound } = this.#counts;
     const done = ({ tokens, refused: left, unjudged }: TokenWork): RecordWork => {
-      const swap = swapOf(record, cells, tokens, definition);
+      const swap = swapOf(record, this.#cells, tokens, definition);
       return { swap, refused: [...refused, ...left], unjudged, current, adopted, rebound };
     };
-    return andThen(renewTokens(opened, definition, record, cells, refused), done);
-  });
+    const tokens = renewTokens(this.#opened, definition, record, this.#cells, refused);
+    return isPromise(tokens) ? tokens.then(done) : done(tokens);
+  }
 }
 
 /** With a new token goes every cell that it was made from, whether that changes or not. */
@@ -88,29 +188,6 @@ function swapOf(
   return { key, cells: [...changed, ...kept], tokens };
 }
 
-function renew(
-  opened: OpenedKeyring,
-  definition: Table,
-  record: StoredRecord,
-  column: string,
-  attribute: Attribute,
-  position: number,
-): MaybePromise<Renewal> {
-  const stored = record.cells[position] ?? null;
-  const where = { table: definition.name, column };
-  // The context comes from the definition and the scan, never from the cell.
-  const tenant = contextTenant(definition, record.tenant, where);
-  return andThen(isUnderActiveKey(opened, tenant, stored), (isActive) => {
-    // The tag check comes before any cryptography. It says nothing of what a cell is bound to, nor of a plaintext beside it.
-    if (isActive && !definition.rebinding && !isAdopting(attribute)) return CURRENT;
-    const place = placeInRecord(definition, column, attribute, record, tenant);
-    const found: FoundCell = { opened, place, stored, isActive };
-    return isAdopting(attribute)
-      ? adopt(found, attribute.adopting, record.plaintexts?.[position] ?? null)
-      : renewCell(found);
-  });
-}
-
 function isUnderActiveKey(
   opened: OpenedKeyring,
   tenant: ContextPart | undefined,
@@ -124,7 +201,8 @@ function isUnderActiveKey(
         : undefined;
   const keyId = tag === undefined ? undefined : keyIdOfTag(tag);
   if (keyId === undefined) return false;
-  return andThen(opened.sealingKeyId(tenant), (active) => keyId === active);
+  const active = opened.sealingKeyId(tenant);
+  return isPromise(active) ? active.then((awaited) => keyId === awaited) : keyId === active;
 }
 
 /** The tag that was met last, and the key that it names: most cells of a page are of one. */

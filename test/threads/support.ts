@@ -1,0 +1,64 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { type NodeEngine, nodeEngine } from '../../src/engine/node.js';
+import type { CellBundle, CellThreads } from '../../src/ports/cell-threads.js';
+
+/** How many cells went to other threads. */
+export interface Sent {
+  seal: number;
+  open: number;
+  renew: number;
+}
+
+/** An engine whose threads have started, with what goes to them counted. Ended with the test. */
+export async function threadedEngine(
+  threads = 1,
+): Promise<{ readonly engine: NodeEngine; readonly sent: Sent }> {
+  const engine = nodeEngine({ threads });
+  onTestFinished(() => engine.close());
+  await started(engine);
+  return counted(engine);
+}
+
+export function counted(engine: NodeEngine): { readonly engine: NodeEngine; readonly sent: Sent } {
+  const sent = { seal: 0, open: 0, renew: 0 };
+  const inner = engine.threads as CellThreads;
+  const count = <T>(work: keyof Sent, result: T): T => {
+    if (result !== undefined) sent[work]++;
+    return result;
+  };
+  const threads: CellThreads = {
+    count: inner.count,
+    forgetKeys: () => inner.forgetKeys(),
+    send: (fill) =>
+      inner.send((bundle) => {
+        const counting: CellBundle = {
+          seal: (...given) => count('seal', bundle.seal(...given)),
+          open: (...given) => count('open', bundle.open(...given)),
+          renew: (...given) => count('renew', bundle.renew(...given)),
+          get isFull() {
+            return bundle.isFull;
+          },
+        };
+        fill(counting);
+      }),
+  };
+  return { engine: { ...engine, threads }, sent };
+}
+
+/** Waits until every thread takes bundles. */
+export async function started(engine: NodeEngine): Promise<void> {
+  for (let tries = 0; !isFree(engine); tries++) {
+    if (tries > 2_000) throw new Error('No thread has started.');
+    await pause(5);
+  }
+  await pause(20); // the others
+}
+
+function isFree({ threads }: NodeEngine): boolean {
+  let isTaken = false;
+  threads?.send(() => {
+    isTaken = true;
+  });
+  return isTaken;
+}
