@@ -34,9 +34,9 @@ import {
   type Where,
 } from './errors.js';
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
-import { type MaybePromise, andThen, ignore, isPromise, rescue } from './maybe.js';
+import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
 import type { AeadKey } from './ports/engine.js';
-import type { CellOutcome, Sent } from './sent.js';
+import type { Sent } from './sent.js';
 import type { StandardResult, StandardSchema } from './standard-schema.js';
 import { HEADER_BYTES, SUITE_1 } from './suite.js';
 import type { Table } from './table.js';
@@ -89,6 +89,37 @@ export function cellPlaceBoundTo(
   return { attribute, tenant, context: { before, record }, scope, where, former: undefined };
 }
 
+// ── Other threads ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Takes cells of a keyring to other threads. Each method gives `undefined` for what is to be done here. */
+export interface Elsewhere {
+  readonly opened: OpenedKeyring;
+  /** framed value → cell */
+  seal(place: CellPlace, framed: Bytes, dataKey: DataKey): Sent<StoredCell> | undefined;
+  /** cell → value */
+  open(place: CellPlace, stored: unknown): Sent<unknown> | undefined;
+  /** cell → cell under the active key, opened once as a reader will */
+  renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined;
+}
+
+/** Where cells go that are met now: it is set while a function runs to its end, and nothing else runs meanwhile. */
+let elsewhereNow: Elsewhere | undefined;
+
+/** Does `begin`; what it seals and opens of this keyring goes elsewhere, as far as it can. */
+export function withElsewhere(elsewhere: Elsewhere, begin: () => void): void {
+  elsewhereNow = elsewhere;
+  try {
+    begin();
+  } finally {
+    elsewhereNow = undefined;
+  }
+}
+
+/** Where cells of this keyring go now. Nowhere for a caller who cannot wait: code of the application's own may be one. */
+export function elsewhereOf(opened: OpenedKeyring): Elsewhere | undefined {
+  return elsewhereNow?.opened === opened && !opened.answersAtOnce ? elsewhereNow : undefined;
+}
+
 // ── The path of a value, once in order and once in reverse ──────────────────────────────────────────────────────────
 
 /** value → framed value → cell */
@@ -117,7 +148,7 @@ export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): 
 
 /** {@link openValue} of what is no plaintext. */
 export function openStored(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
-  const sent = openElsewhere(opened, place, stored);
+  const sent = elsewhereOf(opened)?.open(place, stored);
   if (sent) return sent;
   const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
   return isPromise(framed)
@@ -201,18 +232,15 @@ export function sealFramed(opened: OpenedKeyring, place: CellPlace, framed: Byte
 }
 
 function sealUnder(
-  { environment: { engine, random }, cellKeys, bundle }: OpenedKeyring,
+  opened: OpenedKeyring,
   place: CellPlace,
   framed: Bytes,
   dataKey: DataKey,
 ): MaybePromise<StoredCell> {
-  if (bundle) {
-    const { length } = framed;
-    const sent = bundle.seal(dataKey, place, framed, (outcome) =>
-      storedForm(place, dataKey, length, verified(outcome, place.where)),
-    );
-    if (sent) return sent;
-  }
+  const sent = elsewhereOf(opened)?.seal(place, framed, dataKey);
+  if (sent) return sent;
+  const { cellKeys } = opened;
+  const { engine, random } = opened.environment;
   const salt = cellKeys.nextSalt();
   const iv = random(SUITE_1.ivBytes, publicBytes(SUITE_1.ivBytes));
   const seal = (key: AeadKey): MaybePromise<Bytes> =>
@@ -223,7 +251,8 @@ function sealUnder(
     : storedForm(place, dataKey, framed.length, cell);
 }
 
-function storedForm(
+/** The form in which a cell is stored. Throws `SelfCheckError` for what is too long or short to be one. */
+export function storedForm(
   { attribute, where }: CellPlace,
   { keyId }: DataKey,
   framedBytes: number,
@@ -243,7 +272,8 @@ export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unkn
     : openUnder(opened, place, envelope, dataKey, where);
 }
 
-function parsed(
+/** What a stored cell says of itself, and where it is: for errors. */
+export function parsed(
   { attribute, where: { table, column } }: CellPlace,
   stored: unknown,
 ): { readonly envelope: Envelope; readonly where: Where } {
@@ -274,52 +304,8 @@ function openUnder(
   }
 }
 
-// ── The same on other threads, while a batch is shared out ──────────────────────────────────────────────────────────
-
-/** cell → value; `undefined` where that is to be done here: its key has to be waited for, or there is no room. */
-function openElsewhere(opened: OpenedKeyring, place: CellPlace, stored: unknown): Sent<unknown> | undefined {
-  const { bundle } = opened;
-  if (!bundle || bundle.isFull || place.former) return undefined;
-  const { envelope, where } = parsed(place, stored);
-  const dataKey = opened.openingKey(envelope.keyId, place.tenant, where);
-  if (isPromise(dataKey)) return ignored(dataKey);
-  return bundle.open(dataKey, place, envelope.bytes, (outcome) =>
-    decoded(place, stored, verified(outcome, where)),
-  );
-}
-
-/** cell → cell under the active key, opened once as a reader will; `undefined` where that is to be done here, or not to be done. */
-export function renewElsewhere(
-  opened: OpenedKeyring,
-  place: CellPlace,
-  stored: unknown,
-): Sent<StoredCell> | undefined {
-  const { bundle } = opened;
-  if (!bundle || bundle.isFull || place.former) return undefined;
-  const { envelope, where } = parsed(place, stored);
-  const from = opened.openingKey(envelope.keyId, place.tenant, where);
-  if (isPromise(from)) return ignored(from);
-  const to = opened.sealingKey(place.tenant, place.where);
-  if (isPromise(to)) return ignored(to);
-  if (from.keyId === to.keyId) return undefined;
-  const framedBytes = envelope.bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
-  return bundle.renew(from, to, place, envelope.bytes, (outcome) =>
-    storedForm(place, to, framedBytes, verified(outcome, where)),
-  );
-}
-
-/** Asked for again here. */
-function ignored(promise: PromiseLike<unknown>): undefined {
-  ignore(promise);
-}
-
-function verified(outcome: CellOutcome, where: Where): Bytes {
-  if (outcome === 'authentication') throw new AuthenticationError(where);
-  if (outcome === 'self-check') throw new SelfCheckError({ table: where.table, column: where.column });
-  return outcome;
-}
-
-function decoded(place: CellPlace, stored: unknown, opened: Bytes | Rebound): unknown {
+/** framed value → value, of a cell that has opened. */
+export function decoded(place: CellPlace, stored: unknown, opened: Bytes | Rebound): unknown {
   try {
     return decodeFramed(place.attribute.spec, opened instanceof Rebound ? opened.framed : opened);
   } catch (error) {

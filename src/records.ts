@@ -1,4 +1,5 @@
 import { settleAll, settleEach, settled } from './concurrency.js';
+import { helpersOf } from './elsewhere.js';
 import { DefinitionError } from './errors.js';
 import { type Keyring, openedOf } from './keyring/index.js';
 import { DEFAULT_CONCURRENCY, MAX_CONCURRENCY, MIN_SHARED_RECORDS } from './limits.js';
@@ -100,13 +101,9 @@ function settleMany<T, U>(
   work: (item: T) => MaybePromise<U>,
 ): Promise<PromiseSettledResult<U>[]> {
   const opened = openedOf(keyring);
-  const { engine, clock } = opened.environment;
-  const { threads } = engine;
-  if (!threads || items.length < MIN_SHARED_RECORDS) return settleAll(items, limit, work, clock);
-  return shareOut(items, limit, (item) => settled(() => work(item)), {
-    threads,
-    withBundle: (bundle, begin) => opened.withBundle(bundle, begin),
-  });
+  const helpers = items.length < MIN_SHARED_RECORDS ? undefined : helpersOf(opened);
+  if (!helpers) return settleAll(items, limit, work, opened.environment.clock);
+  return shareOut(items, limit, (item) => settled(() => work(item)), helpers);
 }
 
 function concurrencyOf(options: readonly unknown[]): number {

@@ -43,22 +43,6 @@ export abstract class Sent<T> implements PromiseLike<T> {
   }
 }
 
-/** What becomes of one cell. */
-export class SentCell<T> extends Sent<T> {
-  readonly #cell: number;
-  readonly #finish: (outcome: CellOutcome) => MaybePromise<T>;
-
-  constructor(bundle: Arrival, cell: number, finish: (outcome: CellOutcome) => MaybePromise<T>) {
-    super(bundle);
-    this.#cell = cell;
-    this.#finish = finish;
-  }
-
-  take(): MaybePromise<T> {
-    return this.#finish(this.bundle.outcome(this.#cell));
-  }
-}
-
 /** What is made of what comes with a bundle: `finish` takes it. */
 export class SentWork<T> extends Sent<T> {
   readonly #finish: () => MaybePromise<T>;

@@ -15,7 +15,6 @@ import {
 } from '../errors.js';
 import { DATA_KEY_CACHE_ENTRIES, MAX_READS_AHEAD, MAX_STORE_WAIT_MS } from '../limits.js';
 import { type MaybePromise, andThen, ignore, isPromise, mapEach, rescue } from '../maybe.js';
-import type { CellBundle } from '../ports/cell-threads.js';
 import type { DerivationKey } from '../ports/engine.js';
 import type { KeyringDocument, PageReference } from './document.js';
 import type { Environment } from './environment.js';
@@ -87,7 +86,6 @@ export class OpenedKeyring {
   readonly #closing = new Set<() => Promise<void>>();
   /** How many calls are being answered that cannot wait. */
   #callsAtOnce = 0;
-  #bundle: CellBundle | undefined;
   /** What cells were sealed under last, and opened under. */
   #sealing: AtHand | undefined;
   #opening: AtHand | undefined;
@@ -152,19 +150,9 @@ export class OpenedKeyring {
     }
   }
 
-  /** Where cells go, instead of being sealed and opened here: while a batch is shared out, and the caller can wait. */
-  get bundle(): CellBundle | undefined {
-    return this.#callsAtOnce === 0 ? this.#bundle : undefined;
-  }
-
-  /** Does `begin`, of which nothing runs later, with every cell that has room put into `bundle`. */
-  withBundle(bundle: CellBundle, begin: () => void): void {
-    this.#bundle = bundle;
-    try {
-      begin();
-    } finally {
-      this.#bundle = undefined;
-    }
+  /** Whether a caller is being answered who cannot wait. */
+  get answersAtOnce(): boolean {
+    return this.#callsAtOnce > 0;
   }
 
   /** Refuses to wait for code of the application's own, where the caller cannot. */

@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes.js';
 import type { Arrival, CellOutcome, Sent } from '../sent.js';
-import type { DerivationKey } from './engine.js';
+import type { DerivationKey } from './engine-keys.js';
 
 /** What another thread must know of a data key. Made once for each key: a thread is told only once. */
 export interface ThreadKey {

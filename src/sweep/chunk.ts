@@ -1,4 +1,5 @@
 import { mapAll } from '../concurrency.js';
+import { helpersOf } from '../elsewhere.js';
 import { DuplicateTokenError, InvalidCursorError, StoreBusyError, StoreUnfitError } from '../errors.js';
 import type { OpenedKeyring } from '../keyring/index.js';
 import {
@@ -11,7 +12,7 @@ import {
 import { type MaybePromise, isPromise } from '../maybe.js';
 import type { JobWrite, RefusedCell } from '../ports/job-store.js';
 import type { ChunkOutcome, Cursor, Page, RecordStore, StoredRecord } from '../ports/record-store.js';
-import { type Helpers, shareOut } from '../share-out.js';
+import { shareOut } from '../share-out.js';
 import type { Table } from '../table.js';
 import type { SweepCounters } from './counters.js';
 import { type SwapWork, apart, isSwap } from './duplicates.js';
@@ -156,12 +157,11 @@ class PageSweep {
       environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
       return rewriteRecord(opened, this.#definition, record);
     };
-    const { threads } = opened.environment.engine;
-    if (!threads || found.length < 2 * MIN_SHARE_RECORDS)
-      return step(environment, 'chunk.rewrite', () => mapAtOnce(found, DEFAULT_CONCURRENCY, rewrite));
-    const withBundle: Helpers['withBundle'] = (bundle, begin) => opened.withBundle(bundle, begin);
+    const helpers = found.length < 2 * MIN_SHARE_RECORDS ? undefined : helpersOf(opened);
     return step(environment, 'chunk.rewrite', () =>
-      shareOut(found, DEFAULT_CONCURRENCY, rewrite, { threads, withBundle }),
+      helpers
+        ? shareOut(found, DEFAULT_CONCURRENCY, rewrite, helpers)
+        : mapAtOnce(found, DEFAULT_CONCURRENCY, rewrite),
     );
   }
 

@@ -49,24 +49,24 @@ const CRYPTOGRAPHY = ['subtle', 'AES-GCM', 'HKDF', 'PBKDF2', 'getRandomValues'];
 
 const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   'cellseal/file': ['node:crypto', 'node:fs/promises', 'node:path'],
-  'cellseal/node': ['node:crypto'],
+  'cellseal/node': ['node:crypto', 'node:worker_threads'],
 };
 
 const all = (entry: string): string => `export * from '${entry}';`;
 const LIMITS: Readonly<Record<string, { contents: string; most: number }>> = {
   'tables, encryption and decryption': {
     contents: "export { decryptRecord, encryptRecord, table, text, uuid } from 'cellseal';",
-    most: 15_500,
+    most: 16_000,
   },
   'an application that opens a keyring': {
     contents: "export { decryptRecord, encryptRecord, openKeyring, table, text, uuid } from 'cellseal';",
-    most: 37_000,
+    most: 37_700,
   },
-  cellseal: { contents: all('cellseal'), most: 50_000 }, // all that manages keys, and the 2,048 words of BIP 39
+  cellseal: { contents: all('cellseal'), most: 50_800 }, // all that manages keys, and the 2,048 words of BIP 39
   'cellseal/rotation': { contents: all('cellseal/rotation'), most: 40_000 },
   'cellseal/passphrase': { contents: all('cellseal/passphrase'), most: 14_500 },
   'cellseal/file': { contents: all('cellseal/file'), most: 13_500 },
-  'cellseal/node': { contents: all('cellseal/node'), most: 2_900 },
+  'cellseal/node': { contents: all('cellseal/node'), most: 8_500 }, // two thirds of it the program of other threads
   'cellseal/memory': { contents: all('cellseal/memory'), most: 5_600 },
   'cellseal/environment': { contents: all('cellseal/environment'), most: 1_800 },
   'cellseal/planner': { contents: all('cellseal/planner'), most: 4_200 },

@@ -31,7 +31,14 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const PACKING_MS = 180_000;
 
 /** What the build reads, and what `npm pack` adds. */
-const SOURCES = ['src', 'package.json', 'tsup.config.ts', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = [
+  'src',
+  'scripts/thread-program.mjs',
+  'package.json',
+  'tsup.config.ts',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 const DOCUMENTS = ['README.md', 'CHANGELOG.md', 'LICENSE'];
 
 const CACHE = join(ROOT, 'node_modules/.cache/cellseal');

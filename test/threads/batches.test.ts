@@ -5,9 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { nodeEngine } from '../../src/engine/node.js';
 import {
   type Bytes,
-  type Engine,
   type JsonValue,
-  type Keyring,
+  type SynchronousEngine,
+  type SynchronousKeyring,
   addTenants,
   bytes,
   createKeyring,
@@ -35,7 +35,9 @@ const COUNT = 1_500;
 const rawKey = new Uint8Array(32).fill(7);
 
 /** A keyring on threads, and the same in a process that has none. */
-async function keyrings(engine: Engine): Promise<{ readonly threaded: Keyring; readonly alone: Keyring }> {
+async function keyrings(
+  engine: SynchronousEngine,
+): Promise<{ readonly threaded: SynchronousKeyring; readonly alone: SynchronousKeyring }> {
   const store = memoryKeyring();
   const threaded = await createKeyring(store, { rawKey, engine });
   return { threaded, alone: await openKeyring(store, { rawKey, engine: nodeEngine() }) };
@@ -173,7 +175,7 @@ describe('a batch that is shared out between threads', () => {
     const records = Array.from({ length: MIN_SHARED_RECORDS }, (_, id) => {
       return { id, ...Object.fromEntries(names.map((name) => [name, `${name} of ${id}`])) };
     });
-    const rows = valuesOf(await encryptRecords(wide, records, threaded));
+    const rows = valuesOf(await encryptRecords(wide, records as never[], threaded));
     expect(valuesOf(await decryptRecords(wide, rows, alone))).toEqual(records);
   });
 

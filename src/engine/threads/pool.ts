@@ -10,7 +10,7 @@ import {
 } from '../../limits.js';
 import { warnOnce } from '../../platform.js';
 import type { CellBundle, CellThreads, Finish, ThreadKey, ThreadPlace } from '../../ports/cell-threads.js';
-import { type Arrival, type CellOutcome, type Sent, SentCell } from '../../sent.js';
+import type { Arrival, CellOutcome, Sent } from '../../sent.js';
 import {
   NUMBER,
   NUMBERS_A_CELL,
@@ -24,6 +24,7 @@ import {
   outcomesIn,
   roomOf,
 } from './bundle.js';
+import { SentCell } from './sent-cell.js';
 
 /** The threads of an engine, and how to be rid of them. */
 export interface ThreadPool extends CellThreads {

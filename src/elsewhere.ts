@@ -1,0 +1,82 @@
+import type { Bytes } from './bytes.js';
+import {
+  type CellPlace,
+  type Elsewhere,
+  type StoredCell,
+  decoded,
+  parsed,
+  storedForm,
+  withElsewhere,
+} from './cell.js';
+import type { DataKey } from './cipher/index.js';
+import { AuthenticationError, SelfCheckError, type Where } from './errors.js';
+import type { OpenedKeyring } from './keyring/index.js';
+import { ignore, isPromise } from './maybe.js';
+import type { CellBundle } from './ports/cell-threads.js';
+import type { CellOutcome, Sent } from './sent.js';
+import type { Helpers } from './share-out.js';
+import { HEADER_BYTES, SUITE_1 } from './suite.js';
+
+/** Who shares the work of a batch over this keyring; `undefined` where its engine has no threads. */
+export function helpersOf(opened: OpenedKeyring): Helpers | undefined {
+  const { threads } = opened.environment.engine;
+  return (
+    threads && {
+      threads,
+      withBundle: (bundle, begin) => withElsewhere(new InBundle(opened, bundle), begin),
+    }
+  );
+}
+
+/** Puts cells into a bundle. */
+class InBundle implements Elsewhere {
+  readonly opened: OpenedKeyring;
+  readonly #bundle: CellBundle;
+
+  constructor(opened: OpenedKeyring, bundle: CellBundle) {
+    this.opened = opened;
+    this.#bundle = bundle;
+  }
+
+  seal(place: CellPlace, framed: Bytes, dataKey: DataKey): Sent<StoredCell> | undefined {
+    const { length } = framed;
+    return this.#bundle.seal(dataKey, place, framed, (outcome) =>
+      storedForm(place, dataKey, length, verified(outcome, place.where)),
+    );
+  }
+
+  open(place: CellPlace, stored: unknown): Sent<unknown> | undefined {
+    if (this.#bundle.isFull || place.former) return undefined;
+    const { envelope, where } = parsed(place, stored);
+    const dataKey = this.opened.openingKey(envelope.keyId, place.tenant, where);
+    if (isPromise(dataKey)) return ignored(dataKey);
+    return this.#bundle.open(dataKey, place, envelope.bytes, (outcome) =>
+      decoded(place, stored, verified(outcome, where)),
+    );
+  }
+
+  renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined {
+    if (this.#bundle.isFull || place.former) return undefined;
+    const { envelope, where } = parsed(place, stored);
+    const from = this.opened.openingKey(envelope.keyId, place.tenant, where);
+    if (isPromise(from)) return ignored(from);
+    const to = this.opened.sealingKey(place.tenant, place.where);
+    if (isPromise(to)) return ignored(to);
+    if (from.keyId === to.keyId) return undefined;
+    const framedBytes = envelope.bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
+    return this.#bundle.renew(from, to, place, envelope.bytes, (outcome) =>
+      storedForm(place, to, framedBytes, verified(outcome, where)),
+    );
+  }
+}
+
+/** It is asked for again, where it can be waited for. */
+function ignored(promise: PromiseLike<unknown>): undefined {
+  ignore(promise);
+}
+
+function verified(outcome: CellOutcome, where: Where): Bytes {
+  if (outcome === 'authentication') throw new AuthenticationError(where);
+  if (outcome === 'self-check') throw new SelfCheckError({ table: where.table, column: where.column });
+  return outcome;
+}

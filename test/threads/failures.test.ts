@@ -1,0 +1,187 @@
+/** Threads that end, that cannot start, that are closed, and keys that are to be forgotten. */
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type NodeEngine, nodeEngine } from '../../src/engine/node.js';
+import {
+  DefinitionError,
+  type SynchronousKeyring,
+  activateKey,
+  addKey,
+  closeKeyring,
+  createKeyring,
+  decryptRecords,
+  encryptRecords,
+  integer,
+  openKeyring,
+  schema,
+  table,
+  text,
+} from '../../src/index.js';
+import type { CellBundle, CellThreads, ThreadKey, ThreadPlace } from '../../src/ports/cell-threads.js';
+import { census, rotate } from '../../src/rotation/index.js';
+import { memoryKeyring, memoryRecords } from '../../src/store/memory.js';
+import { counted, started, threadedEngine } from './support.js';
+
+const rawKey = new Uint8Array(32).fill(5);
+const people = table('people', { record: integer('id'), encrypt: { email: text() } });
+const records = Array.from({ length: 2_000 }, (_, id) => ({ id, email: `${id}@example.org` }));
+
+/** A cell under what is no key: it ends the thread. */
+function poison(bundle: CellBundle): void {
+  const key: ThreadKey = {
+    keyId: 'none',
+    keyIdBytes: new Uint8Array(16),
+    prefix: new Uint8Array(18),
+    key: {},
+  };
+  const place: ThreadPlace = {
+    scope: { context: new Uint8Array(8) },
+    context: { before: new Uint8Array(8), record: undefined },
+  };
+  bundle.seal(key, place, new Uint8Array(8), () => undefined);
+}
+
+/** An engine of which a thread ends with the bundle of this number, counted from 0. */
+function endingWith(engine: NodeEngine, nth: number): NodeEngine {
+  const inner = engine.threads as CellThreads;
+  let bundles = 0;
+  const threads: CellThreads = {
+    count: inner.count,
+    forgetKeys: () => inner.forgetKeys(),
+    send: (fill) =>
+      inner.send((bundle) => {
+        fill(bundle);
+        if (bundles++ === nth) poison(bundle);
+      }),
+  };
+  return { ...engine, threads };
+}
+
+async function seals(keyring: SynchronousKeyring): Promise<number> {
+  const outcomes = await encryptRecords(people, records, keyring);
+  return outcomes.filter(({ status }) => status === 'fulfilled').length;
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('a thread that ends in the midst of its work', () => {
+  it.each([0, 1, 4])(
+    'fails the records that it had (bundle %i), with an error of their own, and no others',
+    async (nth) => {
+      const { engine } = await threadedEngine();
+      const keyring = await createKeyring(memoryKeyring(), { rawKey, engine: endingWith(engine, nth) });
+      const outcomes = await encryptRecords(people, records, keyring);
+      const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+      expect(failed.length).toBeGreaterThan(0);
+      expect(failed.length).toBeLessThan(600);
+      for (const { reason } of failed)
+        expect(reason).toMatchObject({ code: 'thread-failed', name: 'ThreadFailedError' });
+      const rows = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+      const alone = await decryptRecords(people, rows, keyring);
+      expect(alone.every(({ status }) => status === 'fulfilled')).toBe(true);
+
+      await started(engine); // another one
+      const { sent, engine: again } = counted(engine);
+      expect(await seals(await createKeyring(memoryKeyring(), { rawKey, engine: again }))).toBe(
+        records.length,
+      );
+      expect(sent.seal).toBeGreaterThan(0);
+    },
+  );
+
+  it('stops a rotation, which loses nothing and goes on when it is called again', async () => {
+    const { engine } = await threadedEngine();
+    const keyrings = memoryKeyring();
+    const keyring = await createKeyring(keyrings, { rawKey, engine: endingWith(engine, 6) });
+    const store = memoryRecords();
+    const writer = await openKeyring(keyrings, { rawKey });
+    for (const outcome of await encryptRecords(people, records, writer)) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      store.insert(people, outcome.value);
+    }
+    await activateKey(keyring, await addKey(keyring));
+    const options = { keyring, records: store, chunkRecords: 500 };
+    const rotation = async (): Promise<void> => {
+      for await (const _ of rotate(schema([people]), options));
+    };
+    await expect(rotation()).rejects.toMatchObject({ code: 'thread-failed' });
+    await rotation();
+    expect(Object.keys((await census(schema([people]), options)).cells)).toHaveLength(1);
+    const read = await decryptRecords(
+      people,
+      store.rows(people) as never[],
+      await openKeyring(keyrings, { rawKey }),
+    );
+    expect(read.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason))).toEqual(
+      records,
+    );
+  });
+});
+
+describe('an engine whose threads are closed', () => {
+  it('has finished what it had, and works on alone', async () => {
+    const { engine, sent } = await threadedEngine();
+    const keyring = await createKeyring(memoryKeyring(), { rawKey, engine });
+    const working = seals(keyring);
+    await Promise.all([engine.close(), engine.close()]);
+    expect(await working).toBe(records.length);
+    const before = { ...sent };
+    expect(await seals(keyring)).toBe(records.length);
+    expect(sent).toEqual(before);
+    await engine.close();
+  });
+
+  it('may be closed while they start, or before', async () => {
+    const engine = nodeEngine({ threads: 2 });
+    const keyring = await createKeyring(memoryKeyring(), { rawKey, engine });
+    const working = seals(keyring);
+    await engine.close();
+    expect(await working).toBe(records.length);
+    await nodeEngine({ threads: 1 }).close();
+    await nodeEngine().close();
+  });
+});
+
+describe('a thread', () => {
+  it('forgets its keys when a keyring is closed, and is told again of those that are still open', async () => {
+    const { engine, sent } = await threadedEngine();
+    const [first, second] = [
+      await createKeyring(memoryKeyring(), { rawKey, engine }),
+      await createKeyring(memoryKeyring(), { rawKey, engine }),
+    ];
+    expect(await seals(first)).toBe(records.length);
+    expect(await seals(second)).toBe(records.length);
+    const forgetting = vi.spyOn(engine.threads as CellThreads, 'forgetKeys');
+    const working = seals(second);
+    await closeKeyring(first);
+    expect(forgetting).toHaveBeenCalledOnce();
+    expect(await working).toBe(records.length);
+    sent.seal = 0;
+    expect(await seals(second)).toBe(records.length);
+    expect(sent.seal).toBeGreaterThan(0);
+  });
+
+  it('is wanted in whole numbers', () => {
+    for (const threads of [-1, 65, 1.5, Number.NaN, '2' as never]) {
+      expect(() => nodeEngine({ threads })).toThrow(DefinitionError);
+    }
+    expect(nodeEngine().threads).toBeUndefined();
+  });
+
+  it('that cannot start is told once, as a warning, and the work is done without it', async () => {
+    vi.resetModules();
+    vi.doMock('../../src/engine/threads/program.js', () => ({ program: 'throw new Error("no start");' }));
+    onTestFinished(() => vi.doUnmock('../../src/engine/threads/program.js'));
+    const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    const fresh = await import('../../src/engine/node.js');
+    const engine = fresh.nodeEngine({ threads: 2 });
+    const keyring = await createKeyring(memoryKeyring(), { rawKey, engine });
+    for (let i = 0; i < 3; i++) expect(await seals(keyring)).toBe(records.length);
+    await vi.waitFor(() => expect(warned).toHaveBeenCalled());
+    expect(warned).toHaveBeenCalledOnce();
+    expect(warned.mock.calls[0]?.[0]).toContain(
+      'No thread could be started for cells, so that the calling thread works alone: no start',
+    );
+    expect(await seals(keyring)).toBe(records.length);
+    await engine.close();
+  });
+});
