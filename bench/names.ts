@@ -22,9 +22,15 @@ export const STORED = 'Bytes stored';
 export const IMPORTING = 'Importing, in a new process';
 export const ROTATING = 'Rotating records of three cells of 64 bytes';
 
+export const THREADED_ENCRYPTING = 'Encrypting batches of records with another thread';
+export const THREADED_DECRYPTING = 'Decrypting batches of records with another thread';
+export const THREADED_ROTATING = 'Rotating with another thread';
+
 /** In {@link BESIDE_ONE_CELL}. */
 export const ONE_CELL = 'one cell';
 export const ONE_RECORD = 'a record';
+/** In {@link THREADED_ENCRYPTING} and the like. */
+export const NO_THREAD = 'the calling thread alone';
 /** In {@link IMPORTING}. */
 export const ROOT_ENTRY = 'cellseal';
 /** In {@link ROTATING}. */

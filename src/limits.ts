@@ -128,7 +128,7 @@ export const MAX_CONCURRENCY = 1_024;
 export const TIME_SLICE_MS = 10;
 
 /** A batch of fewer records is not worth another thread. */
-export const MIN_SHARED_RECORDS = 256;
+export const MIN_SHARED_RECORDS = 500;
 /** Records that go to another thread in one bundle, or are done by this one before it looks at the others again. */
 export const MAX_SHARE_RECORDS = 128;
 export const MIN_SHARE_RECORDS = 8;

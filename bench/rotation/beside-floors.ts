@@ -3,7 +3,7 @@
  * take turns: after each chunk of the rotation as many records go through each floor, so that all three meet the same
  * machine. The ratio is that of the whole times; its quartiles are over the chunks.
  *
- *     npm run bench:rotation -- [--store sqlite,postgres] [--engine node,webcrypto] [--records 100000] [--json FILE]
+ *     npm run bench:rotation -- [--store sqlite,postgres] [--engine node,threads,webcrypto] [--records 100000] [--json FILE]
  *                               [--clock wall|processor]
  */
 import { createSecretKey, randomBytes, webcrypto } from 'node:crypto';
@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { type Keyring, activateKey, addKey, createKeyring, encryptRecords, openKeyring } from 'cellseal';
 import { memoryKeyring } from 'cellseal/memory';
 import { census, rotate } from 'cellseal/rotation';
-import { nodeEngine } from '../engines.js';
+import { nodeEngine, threadedEngine } from '../engines.js';
 import { atOnce, renewWithNode, renewWithSubtle, sealWithNode } from '../floors.js';
 import { CLOCKS, ratioOf } from '../measure.js';
 import { BOTH_FLOORS, CRYPTOGRAPHY_FLOOR, ROTATING, ROTATION, SWAPS_FLOOR } from '../names.js';
@@ -22,7 +22,7 @@ import { PLACES, type ThreeCellPlace, type ThreeCells, everything, people } from
 const { values } = parseArgs({
   options: {
     store: { type: 'string', default: 'sqlite,postgres' },
-    engine: { type: 'string', default: 'node,webcrypto' },
+    engine: { type: 'string', default: 'node,threads,webcrypto' },
     records: { type: 'string', default: '100000' },
     json: { type: 'string' },
     clock: { type: 'string', default: 'wall' },
@@ -47,6 +47,11 @@ interface MeasuredEngine {
 
 const ENGINES: Readonly<Record<string, MeasuredEngine>> = {
   node: { title: 'Node engine', options: { rawKey, engine: nodeEngine }, floor: nodeFloor },
+  threads: {
+    title: 'Node engine and 1 thread',
+    options: { rawKey, engine: threadedEngine },
+    floor: nodeFloor,
+  },
   webcrypto: { title: 'WebCrypto', options: { rawKey }, floor: subtleFloor },
 };
 

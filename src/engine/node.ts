@@ -23,7 +23,7 @@ export interface NodeEngineOptions {
   /** From how many bytes on a value goes to the thread pool, so that the event loop does not wait for it. `Infinity`: never. The functions whose names end in `Sync` never use it. Default: 262,144 (256 KiB). */
   readonly threadPoolBytes?: number;
   /**
-   * Threads beside the calling one, for the cells of rotations and of `encryptRecords` and `decryptRecords` with 256
+   * Threads beside the calling one, for the cells of rotations and of `encryptRecords` and `decryptRecords` with 500
    * records or more: 0 to 64. They start with the first such work (until they are there it is done without them), hold
    * keys as `KeyObject`s do, and keep no process alive while they have nothing to do. One for each core but the first is
    * as many as can help. Default: 0.

@@ -1,5 +1,7 @@
 /** The packed package under Node: as an ES module, from CommonJS, from both at once, and where things are forbidden. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PACKING_MS, type Packed, consumer, entriesOf, packed, removeConsumers } from './packed.js';
 import { type Finished, node } from './run.js';
@@ -141,6 +143,69 @@ describe('under Node', () => {
       expect(finished).toMatchObject({ code: 0, stderr: '', stdout: 'done\n' });
     });
   }
+});
+
+/** Batches until other threads have joined in: prints which they were, and ends by itself, though nothing was closed. */
+const THREADED = `
+  import { createKeyring, decryptRecords, encryptRecords, integer, table, text } from 'cellseal';
+  import { memoryKeyring } from 'cellseal/memory';
+  import { nodeEngine } from 'cellseal/node';
+  const started = [];
+  process.on('worker', (worker) => started.push(worker.threadId));
+  const engine = nodeEngine({ threads: 2 });
+  let sent = 0;
+  const { threads } = engine;
+  const watched = { ...engine, threads: { ...threads, count: threads.count, forgetKeys: () => threads.forgetKeys(),
+    send: (fill) => { const arrival = threads.send(fill); if (arrival) sent++; return arrival; } } };
+  const keyring = await createKeyring(memoryKeyring(), { rawKey: new Uint8Array(32), engine: watched });
+  const people = table('people', { record: integer('id'), encrypt: { email: text() } });
+  const records = Array.from({ length: 1_000 }, (_, id) => ({ id, email: 'a' + id }));
+  const valueOf = ({ value }) => value;
+  for (let i = 0; i < 2_000 && sent === 0; i++) {
+    const rows = (await encryptRecords(people, records, keyring)).map(valueOf);
+    const read = (await decryptRecords(people, rows, keyring)).map(valueOf);
+    if (JSON.stringify(read) !== JSON.stringify(records)) throw new Error('Not what was encrypted.');
+  }
+  console.log(JSON.stringify({ started: started.length, hasSent: sent > 0 }));
+`;
+
+describe('threads of the Node engine', () => {
+  it('start from the package, and keep no process that has nothing to do', async () => {
+    expect(printed(await runs('main.mjs', THREADED))).toEqual({ started: 2, hasSent: true });
+  });
+
+  it('start from an application that is one file', async () => {
+    const cwd = consumer(packedNow, { files: { 'main.mjs': THREADED } });
+    await build({
+      entryPoints: [join(cwd, 'main.mjs')],
+      outfile: join(cwd, 'elsewhere/app.mjs'),
+      ...{ bundle: true, minify: true, platform: 'node', format: 'esm', target: 'node20' },
+    });
+    rmSync(join(cwd, 'node_modules'), { recursive: true });
+    expect(printed(await node(cwd, ['elsewhere/app.mjs']))).toEqual({ started: 2, hasSent: true });
+  });
+
+  it('start whatever flags the process has', async () => {
+    const finished = await runs(
+      'main.mjs',
+      THREADED,
+      [],
+      ['--stack-trace-limit=5', '--frozen-intrinsics', '--disable-warning=ExperimentalWarning'],
+    );
+    expect(printed(finished)).toEqual({ started: 2, hasSent: true });
+  });
+
+  it('that the process may not start are told as a warning, and the batch is done', async () => {
+    const permission =
+      Number(process.versions.node.split('.')[0]) < 24 ? '--experimental-permission' : '--permission';
+    const batch = THREADED.replace('i < 2_000', 'i < 20');
+    const finished = await runs('main.mjs', batch, [], [permission, '--allow-fs-read=*']);
+    expect(finished.stdout).toBe('{"started":0,"hasSent":false}\n');
+    expect(finished.stderr).toContain(
+      'CellsealWarning: No thread could be started for cells, so that the calling thread works alone: ',
+    );
+    expect(finished.code).toBe(0);
+  });
 });
 
 describe('being imported', () => {
