@@ -24,6 +24,10 @@ const foundBuffer = (globalThis as { Buffer?: NodeBufferClass }).Buffer;
 const nodeBuffer = foundBuffer?.isEncoding?.('base64url') ? foundBuffer : undefined;
 /** Every byte in hexadecimal. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** The value of each hexadecimal digit, by its code; negative for what is none. */
+const HEX_DIGITS = Int8Array.from({ length: 128 }, (_, code) =>
+  '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase()),
+);
 const NO_BYTES = new Uint8Array(0);
 
 /** The parts, one after the other. */
@@ -206,15 +210,9 @@ export function decodeHex(text: string): Bytes {
 
 /** The byte of two hexadecimal digits in either case; negative where one is none. */
 export function hexByte(text: string, at: number): number {
-  return (digit(text, at) << 4) | digit(text, at + 1);
-}
-
-/** Negative for what is no digit. */
-function digit(text: string, position: number): number {
-  const code = text.charCodeAt(position);
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const letter = code | 0x20; // A–F and a–f differ in this bit
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+  const [high, low] = [text.charCodeAt(at), text.charCodeAt(at + 1)];
+  if (!(high < HEX_DIGITS.length && low < HEX_DIGITS.length)) return -1;
+  return ((HEX_DIGITS[high] as number) << 4) | (HEX_DIGITS[low] as number);
 }
 
 /** What of Node's `Buffer` is used: its pool, and its codecs, which are several times as quick. */

@@ -265,23 +265,24 @@ export function storedForm(
 
 /** stored form → envelope → decryption → framed value */
 export function openFramed(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<Bytes> {
-  const { envelope, where } = parsed(place, stored);
+  const envelope = envelopeIn(place, stored);
+  const where = whereIsCell(place, envelope);
   const dataKey = opened.openingKey(envelope.keyId, place.tenant, where);
   return isPromise(dataKey)
     ? dataKey.then((known) => openUnder(opened, place, envelope, known, where))
     : openUnder(opened, place, envelope, dataKey, where);
 }
 
-/** What a stored cell says of itself, and where it is: for errors. */
-export function parsed(
-  { attribute, where: { table, column } }: CellPlace,
-  stored: unknown,
-): { readonly envelope: Envelope; readonly where: Where } {
-  const where = { table, column };
+/** What a stored cell says of itself. */
+export function envelopeIn({ attribute, where }: CellPlace, stored: unknown): Envelope {
   const cell = viewBytes(stored);
   if ((typeof cell === 'string') !== (attribute.form === 'text')) throw new NotACellError(where);
-  const envelope = parseCell(cell, 'randomized', attribute.spec.maxBytes, where);
-  return { envelope, where: { table, column, keyId: envelope.keyId } };
+  return parseCell(cell, 'randomized', attribute.spec.maxBytes, where);
+}
+
+/** Where a cell is, for errors. */
+export function whereIsCell({ where: { table, column } }: CellPlace, { keyId }: Envelope): Where {
+  return { table, column, keyId };
 }
 
 function openUnder(

@@ -4,8 +4,9 @@ import {
   type Elsewhere,
   type StoredCell,
   decoded,
-  parsed,
+  envelopeIn,
   storedForm,
+  whereIsCell,
   withElsewhere,
 } from './cell.js';
 import type { DataKey } from './cipher/index.js';
@@ -47,7 +48,8 @@ class InBundle implements Elsewhere {
 
   open(place: CellPlace, stored: unknown): Sent<unknown> | undefined {
     if (this.#bundle.isFull || place.former) return undefined;
-    const { envelope, where } = parsed(place, stored);
+    const envelope = envelopeIn(place, stored);
+    const where = whereIsCell(place, envelope);
     const dataKey = this.opened.openingKey(envelope.keyId, place.tenant, where);
     if (isPromise(dataKey)) return ignored(dataKey);
     return this.#bundle.open(dataKey, place, envelope.bytes, (outcome) =>
@@ -57,7 +59,8 @@ class InBundle implements Elsewhere {
 
   renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined {
     if (this.#bundle.isFull || place.former) return undefined;
-    const { envelope, where } = parsed(place, stored);
+    const envelope = envelopeIn(place, stored);
+    const where = whereIsCell(place, envelope);
     const from = this.opened.openingKey(envelope.keyId, place.tenant, where);
     if (isPromise(from)) return ignored(from);
     const to = this.opened.sealingKey(place.tenant, place.where);

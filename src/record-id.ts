@@ -7,7 +7,6 @@ import type { Table } from './table.js';
 const UUID_BYTES = 16;
 const UUID_CHARACTERS = 36;
 /** Where they stand in a UUID's text. */
-const UUID_HYPHENS = [8, 13, 18, 23];
 const HYPHEN = 0x2d;
 const INTEGER = /^(0|-?[1-9][0-9]*)$/;
 
@@ -98,7 +97,8 @@ function uuidBytes(text: string): Bytes | undefined {
   const bytes = new Uint8Array(UUID_BYTES);
   let at = 0;
   for (let i = 0; i < UUID_BYTES; i++) {
-    if (UUID_HYPHENS.includes(at) && text.charCodeAt(at++) !== HYPHEN) return undefined;
+    const isBehindHyphen = i === 4 || i === 6 || i === 8 || i === 10;
+    if (isBehindHyphen && text.charCodeAt(at++) !== HYPHEN) return undefined;
     const byte = hexByte(text, at);
     if (byte < 0) return undefined;
     bytes[i] = byte;
