@@ -120,6 +120,45 @@ export function elsewhereOf(opened: OpenedKeyring): Elsewhere | undefined {
   return elsewhereNow?.opened === opened && !opened.answersAtOnce ? elsewhereNow : undefined;
 }
 
+// ── IVs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** IVs for the cells of one record. */
+interface IvReserve {
+  readonly opened: OpenedKeyring;
+  /** How many there may be. */
+  readonly count: number;
+  /** Drawn with the first. */
+  drawn: Bytes | undefined;
+  used: number;
+}
+
+/** It is there while a function runs to its end: what is left is forgotten, and none waits for anything. */
+let reserveNow: IvReserve | undefined;
+
+/** Does `work`, in which so many cells of this keyring are sealed at once: a call of the generator costs as much for all their IVs as for one. */
+export function withIvs<T>(opened: OpenedKeyring, count: number, work: () => T): T {
+  if (count < 2) return work();
+  const outer = reserveNow;
+  reserveNow = { opened, count, drawn: undefined, used: 0 };
+  try {
+    return work();
+  } finally {
+    reserveNow = outer;
+  }
+}
+
+function nextIv(opened: OpenedKeyring): Bytes {
+  const { random } = opened.environment;
+  const { ivBytes } = SUITE_1;
+  const reserve = reserveNow;
+  if (reserve?.opened !== opened || reserve.used === reserve.count)
+    return random(ivBytes, publicBytes(ivBytes));
+  const length = ivBytes * reserve.count;
+  reserve.drawn ??= random(length, publicBytes(length));
+  const start = ivBytes * reserve.used++;
+  return reserve.drawn.subarray(start, start + ivBytes);
+}
+
 // ── The path of a value, once in order and once in reverse ──────────────────────────────────────────────────────────
 
 /** value → framed value → cell */
@@ -239,10 +278,10 @@ function sealUnder(
 ): MaybePromise<StoredCell> {
   const sent = elsewhereOf(opened)?.seal(place, framed, dataKey);
   if (sent) return sent;
+  const { engine } = opened.environment;
   const { cellKeys } = opened;
-  const { engine, random } = opened.environment;
   const salt = cellKeys.nextSalt();
-  const iv = random(SUITE_1.ivBytes, publicBytes(SUITE_1.ivBytes));
+  const iv = nextIv(opened);
   const seal = (key: AeadKey): MaybePromise<Bytes> =>
     sealRandomized(engine, key, dataKey.prefix, salt, iv, place.context, framed);
   const cell = cellKeys.use(dataKey, place.scope, salt, seal);

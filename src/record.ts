@@ -1,7 +1,7 @@
 import type { AdoptingRule } from './attribute.js';
-import { type CellPlace, openAdopted, openValue, sealValue } from './cell.js';
+import { type CellPlace, openAdopted, openValue, sealValue, withIvs } from './cell.js';
 import { DefinitionError, InvalidValueError } from './errors.js';
-import type { Keyring } from './keyring/index.js';
+import { type Keyring, openedOf } from './keyring/index.js';
 import { type MaybePromise, andThen, ignore, isPromise, mapEach } from './maybe.js';
 import { contextTenant } from './record-id.js';
 import { placeOf, presentPlaces } from './record-places.js';
@@ -53,8 +53,10 @@ export function sealRecord<T extends Table, R extends RecordInput<T>>(
   const tenant = contextTenant(definition, tenantOf(options), { table: definition.name });
   const places = presentPlaces(definition, record, tenant);
   const seal = (): MaybePromise<Record<string, unknown>> =>
-    withChanged(record, places, (place, value) =>
-      value === null && !place.attribute.spec.hideNull ? null : sealValue(keyring, place, value),
+    withIvs(openedOf(keyring), places.length, () =>
+      withChanged(record, places, (place, value) =>
+        value === null && !place.attribute.spec.hideNull ? null : sealValue(keyring, place, value),
+      ),
     );
   if (definition.indexes.length === 0) return seal() as MaybePromise<EncryptedRecord<T, R>>;
   const parts = mapEach(

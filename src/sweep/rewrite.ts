@@ -1,6 +1,7 @@
 import { isAdopting } from '../adopting.js';
 import type { Attribute } from '../attribute.js';
 import { isUint8Array } from '../bytes.js';
+import { withIvs } from '../cell.js';
 import type { ContextPart } from '../envelope/index.js';
 import { KEY_TAG_CHARACTERS, keyTagOfBytes, parseKeyTag } from '../key-tag.js';
 import type { OpenedKeyring } from '../keyring/index.js';
@@ -41,7 +42,7 @@ export function rewriteRecord(
   record: StoredRecord,
 ): MaybePromise<RecordWork> {
   const rewrite = new RecordRewrite(opened, definition, record);
-  const looking = rewrite.look();
+  const looking = withIvs(opened, record.cells.length, () => rewrite.look());
   return looking === undefined ? rewrite.settle() : looking.then(() => rewrite.settle());
 }
 
@@ -149,7 +150,7 @@ class RecordRewrite {
   #note(cell: number, found: Renewal | undefined): void {
     if (!found) return;
     this.#counts[found.was]++;
-    if (found.was !== 'current') this.#cells.push({ cell, old: found.swap.old, new: found.swap.new });
+    if (found.was !== 'current') this.#cells.push({ cell, ...found.swap });
   }
 
   #refuse(position: number, error: unknown): undefined {

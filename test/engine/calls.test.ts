@@ -217,14 +217,19 @@ describe('random bytes', () => {
     expect(drawn()).toEqual([]);
   });
 
-  it('are a salt at the first cell, and an IV for every cell; never ahead of their use', async () => {
+  it('are a salt at the first cell, and an IV for every cell, in the call that seals it: for those of a record at once', async () => {
     const { writer, taken: drawn } = await drawing();
     await encryptCell(customers, 'email', 'jane', { id: 1 }, writer);
     expect(drawn()).toEqual([8, 12]);
     await encryptCell(orders, 'note', 'x', { id: 1 }, writer);
     expect(drawn()).toEqual([12]);
     await encryptRecord(customers, { id: 1, email: 'a', phone: 'b' }, writer);
-    expect(drawn()).toEqual([12, 12]);
+    expect(drawn()).toEqual([24]);
+    // What a record leaves of its own is no other's.
+    await encryptRecord(customers, { id: 1, email: null, phone: 'b' }, writer);
+    expect(drawn()).toEqual([24]);
+    await encryptCell(customers, 'email', 'jane', { id: 1 }, writer);
+    expect(drawn()).toEqual([12]);
   });
 
   it('two processes never share a salt; two cells never share an IV', async () => {
