@@ -10,6 +10,7 @@ import {
   bytes,
   createKeyring,
   decryptRecord,
+  decryptRecords,
   encryptRecords,
   integer,
   listKeys,
@@ -221,6 +222,38 @@ describe('a rotation that other threads share', () => {
     await rotateAll({ keyring, records }, {}, schema([adopting]));
     expect(records.rows(adopting).every((row) => String(row['email']).startsWith('cs1r.'))).toBe(true);
     expect(await contents({ keyring, records }, adopting)).toEqual(plain);
+  });
+
+  it('finds cells in their former place, also in a batch that is decrypted', async () => {
+    const { engine } = await threadedEngine();
+    const keyring = await createKeyring(memoryKeyring(), { rawKey, engine });
+    const records = memoryRecords();
+    const encrypt = { email: text(), phone: text() };
+    const [before, after] = [
+      table('people', { record: integer('id'), encrypt }),
+      table('clients', { from: 'people', record: integer('id'), encrypt, rebinding: { table: 'people' } }),
+    ];
+    const plain = Array.from({ length: 700 }, (_, id) => ({
+      id,
+      email: `${id}@example.org`,
+      phone: `${id}`,
+    }));
+    for (const [i, outcome] of (await encryptRecords(before, plain, keyring)).entries()) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      const own = i % 3 === 0 ? await encryptRecords(after, [plain[i] as never], keyring) : [outcome];
+      records.insert(after, (own[0] as PromiseFulfilledResult<never>).value);
+    }
+    const read = await decryptRecords(after, records.rows(after) as never[], keyring);
+    expect(read.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason))).toEqual(
+      plain,
+    );
+    await rotateAll({ keyring, records }, {}, schema([after]));
+    const strict = table('clients', { from: 'people', record: integer('id'), encrypt });
+    const rows = records.rows(after) as never[];
+    const bound = await decryptRecords(strict, rows, keyring);
+    expect(bound.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason))).toEqual(
+      plain,
+    );
   });
 
   it('reads what it has made in a process without threads', async () => {
