@@ -34,6 +34,7 @@ import {
   type Where,
 } from './errors.js';
 import { type Keyring, type OpenedKeyring, openedOf } from './keyring/index.js';
+import { MAX_IVS_AT_ONCE } from './limits.js';
 import { type MaybePromise, andThen, isPromise, rescue } from './maybe.js';
 import type { AeadKey } from './ports/engine.js';
 import type { Sent } from './sent.js';
@@ -102,16 +103,20 @@ export interface Elsewhere {
   renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined;
 }
 
-/** Where cells go that are met now: it is set while a function runs to its end, and nothing else runs meanwhile. */
+/**
+ * Where cells go that are met now. It is set while a function runs to its end; what runs meanwhile is that function, and
+ * code of the application's own that it calls, which may do anything but wait.
+ */
 let elsewhereNow: Elsewhere | undefined;
 
 /** Does `begin`; what it seals and opens of this keyring goes elsewhere, as far as it can. */
 export function withElsewhere(elsewhere: Elsewhere, begin: () => void): void {
+  const outer = elsewhereNow;
   elsewhereNow = elsewhere;
   try {
     begin();
   } finally {
-    elsewhereNow = undefined;
+    elsewhereNow = outer;
   }
 }
 
@@ -125,21 +130,21 @@ export function elsewhereOf(opened: OpenedKeyring): Elsewhere | undefined {
 /** IVs for the cells of one record. */
 interface IvReserve {
   readonly opened: OpenedKeyring;
-  /** How many there may be. */
-  readonly count: number;
-  /** Drawn with the first. */
+  /** How many more may be wanted. */
+  left: number;
+  /** Of those, drawn already: where the next one begins in `drawn`. */
   drawn: Bytes | undefined;
-  used: number;
+  next: number;
 }
 
-/** It is there while a function runs to its end: what is left is forgotten, and none waits for anything. */
+/** It is there while a function runs to its end (see {@link elsewhereNow}): what is left is forgotten then. */
 let reserveNow: IvReserve | undefined;
 
 /** Does `work`, in which so many cells of this keyring are sealed at once: a call of the generator costs as much for all their IVs as for one. */
 export function withIvs<T>(opened: OpenedKeyring, count: number, work: () => T): T {
   if (count < 2) return work();
   const outer = reserveNow;
-  reserveNow = { opened, count, drawn: undefined, used: 0 };
+  reserveNow = { opened, left: count, drawn: undefined, next: 0 };
   try {
     return work();
   } finally {
@@ -151,12 +156,16 @@ function nextIv(opened: OpenedKeyring): Bytes {
   const { random } = opened.environment;
   const { ivBytes } = SUITE_1;
   const reserve = reserveNow;
-  if (reserve?.opened !== opened || reserve.used === reserve.count)
-    return random(ivBytes, publicBytes(ivBytes));
-  const length = ivBytes * reserve.count;
-  reserve.drawn ??= random(length, publicBytes(length));
-  const start = ivBytes * reserve.used++;
-  return reserve.drawn.subarray(start, start + ivBytes);
+  if (reserve?.opened !== opened || reserve.left === 0) return random(ivBytes, publicBytes(ivBytes));
+  if (!reserve.drawn || reserve.next === reserve.drawn.length) {
+    const length = ivBytes * Math.min(reserve.left, MAX_IVS_AT_ONCE);
+    reserve.drawn = random(length, publicBytes(length));
+    reserve.next = 0;
+  }
+  const iv = reserve.drawn.subarray(reserve.next, reserve.next + ivBytes);
+  reserve.next += ivBytes;
+  reserve.left--;
+  return iv;
 }
 
 // ── The path of a value, once in order and once in reverse ──────────────────────────────────────────────────────────

@@ -189,7 +189,7 @@ class Reader<T> {
 }
 
 /** How long the event loop has not turned. Without a clock it does not matter. */
-class TimeSlice {
+export class TimeSlice {
   readonly #clock: Clock | undefined;
   #beganMs: number;
 
@@ -209,7 +209,7 @@ class TimeSlice {
 }
 
 /** One waits until it is told, and looks itself at what has changed. */
-class Signal {
+export class Signal {
   #tell: () => void = () => {};
 
   told(): Promise<void> {

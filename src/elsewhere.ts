@@ -10,6 +10,7 @@ import {
   withElsewhere,
 } from './cell.js';
 import type { DataKey } from './cipher/index.js';
+import { threadsOf } from './engine/index.js';
 import { AuthenticationError, SelfCheckError, type Where } from './errors.js';
 import type { OpenedKeyring } from './keyring/index.js';
 import { ignore, isPromise } from './maybe.js';
@@ -18,19 +19,22 @@ import type { CellOutcome, Sent } from './sent.js';
 import type { Helpers } from './share-out.js';
 import { HEADER_BYTES, SUITE_1 } from './suite.js';
 
+/** What other threads do with cells: seal and open them, for readers and writers; or renew them, for a rotation. */
+type Purpose = 'coding' | 'renewing';
+
 /** Who shares the work of a batch over this keyring; `undefined` where its engine has no threads. */
-export function helpersOf(opened: OpenedKeyring): Helpers | undefined {
-  const { threads } = opened.environment.engine;
-  return (
-    threads && {
-      threads,
-      withBundle: (bundle, begin) => withElsewhere(new InBundle(opened, bundle), begin),
-    }
-  );
+export function helpersOf(opened: OpenedKeyring, purpose: Purpose): Helpers | undefined {
+  const threads = threadsOf(opened.environment.engine);
+  if (!threads) return undefined;
+  const InBundle = purpose === 'coding' ? Coding : Renewing;
+  return {
+    threads,
+    withBundle: (bundle, begin) => withElsewhere(new InBundle(opened, bundle), begin),
+  };
 }
 
 /** Puts cells into a bundle. */
-class InBundle implements Elsewhere {
+class Coding implements Elsewhere {
   readonly opened: OpenedKeyring;
   readonly #bundle: CellBundle;
 
@@ -47,7 +51,7 @@ class InBundle implements Elsewhere {
   }
 
   open(place: CellPlace, stored: unknown): Sent<unknown> | undefined {
-    if (this.#bundle.isFull || place.former) return undefined;
+    if (place.former) return undefined;
     const envelope = envelopeIn(place, stored);
     const where = whereIsCell(place, envelope);
     const dataKey = this.opened.openingKey(envelope.keyId, place.tenant, where);
@@ -57,16 +61,35 @@ class InBundle implements Elsewhere {
     );
   }
 
+  renew(): undefined {}
+}
+
+/** The same for a rotation, which seals and opens here what it does not renew there: it goes on with the cell. */
+class Renewing implements Elsewhere {
+  readonly opened: OpenedKeyring;
+  readonly #bundle: CellBundle;
+
+  constructor(opened: OpenedKeyring, bundle: CellBundle) {
+    this.opened = opened;
+    this.#bundle = bundle;
+  }
+
+  seal(): undefined {}
+  open(): undefined {}
+
   renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined {
-    if (this.#bundle.isFull || place.former) return undefined;
+    if (place.former) return undefined;
     const envelope = envelopeIn(place, stored);
+    const { length } = envelope.bytes;
+    // Before the key is asked for: that counts a cell.
+    if (!this.#bundle.hasRoomFor(length + (place.context.record?.length ?? 0))) return undefined;
     const where = whereIsCell(place, envelope);
     const from = this.opened.openingKey(envelope.keyId, place.tenant, where);
     if (isPromise(from)) return ignored(from);
     const to = this.opened.sealingKey(place.tenant, place.where);
     if (isPromise(to)) return ignored(to);
     if (from.keyId === to.keyId) return undefined;
-    const framedBytes = envelope.bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
+    const framedBytes = length - HEADER_BYTES - SUITE_1.tagBytes;
     return this.#bundle.renew(from, to, place, envelope.bytes, (outcome) =>
       storedForm(place, to, framedBytes, verified(outcome, where)),
     );

@@ -50,6 +50,8 @@ export const MAX_THREADS = 64;
 /** What goes to another thread at once: cells, and the bytes of what goes into them. */
 export const BUNDLE_CELLS = 512;
 export const BUNDLE_BYTES = 256 * KIB;
+/** Of the cells that a bundle has room for, so many are kept for the record that comes next. */
+export const SPARE_BUNDLE_CELLS = 32;
 /** A cell with more bytes than this is left to the calling thread. */
 export const MAX_BUNDLED_CELL_BYTES = 32 * KIB;
 /** Bundles that a thread has at once: one that it works on, and one that waits. */
@@ -127,6 +129,8 @@ export const MAX_CONCURRENCY = 1_024;
 /** So long they work with an engine that answers at once before the event loop turns; a record that was begun is finished. */
 export const TIME_SLICE_MS = 10;
 
+/** IVs drawn at once, for cells of one record. */
+export const MAX_IVS_AT_ONCE = 64;
 /** A batch of fewer records is not worth another thread. */
 export const MIN_SHARED_RECORDS = 500;
 /** Records that go to another thread in one bundle, or are done by this one before it looks at the others again. */

@@ -6,7 +6,6 @@ import type { Table } from './table.js';
 
 const UUID_BYTES = 16;
 const UUID_CHARACTERS = 36;
-/** Where they stand in a UUID's text. */
 const HYPHEN = 0x2d;
 const INTEGER = /^(0|-?[1-9][0-9]*)$/;
 

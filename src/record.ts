@@ -213,10 +213,16 @@ function withChanged(
     }
   } catch (error) {
     for (const promise of waiting) ignore(promise);
-    throw error;
+    if (!sent) throw error;
+    // What other threads say of cells before this one comes first, as it would without them.
+    return new SentWork(sent.bundle, () => andThen(taken(copy, places), (): never => rethrow(error)));
   }
   if (waiting.length > 0) return settledIn(copy, places);
   return sent ? new SentWork(sent.bundle, () => taken(copy, places)) : copy;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 async function settledIn(

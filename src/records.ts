@@ -27,7 +27,8 @@ export interface ManyOptions {
  * fails (with whatever `encryptRecord` throws) leaves the others alone. The records are read at once, and all outcomes
  * are held in memory: for more of them than that may have, {@link encryptEach}.
  *
- * With an engine that answers at once the event loop turns every 10 milliseconds.
+ * With an engine that answers at once the event loop turns every 10 milliseconds. Where it has `threads`, they share 500
+ * records and more; a record that is with one that ends fails with `ThreadFailedError`.
  *
  * @throws DefinitionError: `concurrency` or the keyring is none. And what reading `records` throws.
  */
@@ -101,9 +102,10 @@ function settleMany<T, U>(
   work: (item: T) => MaybePromise<U>,
 ): Promise<PromiseSettledResult<U>[]> {
   const opened = openedOf(keyring);
-  const helpers = items.length < MIN_SHARED_RECORDS ? undefined : helpersOf(opened);
-  if (!helpers) return settleAll(items, limit, work, opened.environment.clock);
-  return shareOut(items, limit, (item) => settled(() => work(item)), helpers);
+  const { clock } = opened.environment;
+  const helpers = items.length < MIN_SHARED_RECORDS ? undefined : helpersOf(opened, 'coding');
+  if (!helpers) return settleAll(items, limit, work, clock);
+  return shareOut(items, limit, (item) => settled(() => work(item)), helpers, clock);
 }
 
 function concurrencyOf(options: readonly unknown[]): number {

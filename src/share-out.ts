@@ -1,7 +1,9 @@
+import { Signal, TimeSlice } from './concurrency.js';
 import { MAX_SHARE_RECORDS, MIN_SHARE_RECORDS } from './limits.js';
 import { type MaybePromise, isPromise } from './maybe.js';
-import { nextTurn } from './platform.js';
+
 import type { CellBundle, CellThreads } from './ports/cell-threads.js';
+import type { Clock } from './ports/clock.js';
 import { type Arrival, Sent } from './sent.js';
 
 /** Who shares the work: other threads, and how cells of what is begun meanwhile go into a bundle. */
@@ -21,17 +23,19 @@ interface Away<U> {
 const PARTS_A_THREAD = 4;
 
 /**
- * `work` for every item, in their order as far as this thread can tell; what becomes of the cells is worked out by other
- * threads and by this one side by side. At most `limit` items that give promises are under way at once, beside those
- * that are with other threads. The event loop turns often. Throws what `work` threw first.
+ * `work` for every item, begun in their order; what becomes of the cells is worked out by other threads and by this one
+ * side by side. At most `limit` items that give promises are under way at once, beside those that are with other threads.
+ * The event loop turns after each part, and after each time slice. Throws what the first item that failed threw, once
+ * nothing is under way here.
  */
 export async function shareOut<T, U>(
   items: readonly T[],
   limit: number,
   work: (item: T, position: number) => MaybePromise<U>,
   helpers: Helpers,
+  clock: Clock,
 ): Promise<U[]> {
-  const sharing = new Sharing(items, limit, work, helpers);
+  const sharing = new Sharing(items, limit, work, helpers, new TimeSlice(clock));
   return sharing.run();
 }
 
@@ -40,80 +44,94 @@ class Sharing<T, U> {
   readonly #limit: number;
   readonly #work: (item: T, position: number) => MaybePromise<U>;
   readonly #helpers: Helpers;
+  readonly #slice: TimeSlice;
   readonly #results: U[];
   #away: Away<U>[] = [];
   #next = 0;
   /** Items whose promises are waited for. */
   #underWay = 0;
-  #failure: { readonly reason: unknown } | undefined;
-  #tell: () => void = () => {};
-  /** Where nothing of an item can go to another thread, nothing is offered any more. */
-  #isAlone = false;
+  readonly #change = new Signal();
+  /** Of the items that failed, the first in order. */
+  #failure: { readonly position: number; readonly reason: unknown } | undefined;
 
   constructor(
     items: readonly T[],
     limit: number,
     work: (item: T, position: number) => MaybePromise<U>,
     helpers: Helpers,
+    slice: TimeSlice,
   ) {
     this.#items = items;
     this.#limit = limit;
     this.#work = work;
     this.#helpers = helpers;
+    this.#slice = slice;
     this.#results = new Array<U>(items.length);
   }
 
   async run(): Promise<U[]> {
     for (;;) {
       this.#collect();
-      this.#handOut();
-      if (this.#next < this.#items.length) {
-        for (const end = this.#next + this.#share(); this.#next < end; ) {
-          this.#begin(undefined);
-          while (this.#underWay >= this.#limit) await this.#told();
-        }
-        await nextTurn(); // so that replies are heard, and the application's own events
+      if (this.#isOpen) {
+        this.#handOut();
+        this.#workHere();
+        await this.#slice.next(); // so that replies are heard, and the application's own events
+      } else if (this.#underWay > 0) {
+        await this.#change.told();
+      } else if (this.#failure) {
+        throw this.#failure.reason;
+      } else if (this.#next < this.#items.length) {
+        throw new Error('Not everything was begun.');
       } else if (this.#away.length > 0) {
         await Promise.race(this.#away.map(({ arrival }) => arrival.arrived));
-      } else if (this.#underWay > 0) {
-        await this.#told();
       } else {
         return this.#results;
       }
-      if (this.#failure) throw this.#failure.reason;
     }
   }
 
-  /** How many items the next part has. */
-  #share(): number {
+  /** Whether another item may be begun. */
+  get #isOpen(): boolean {
+    return this.#next < this.#items.length && this.#underWay < this.#limit && !this.#failure;
+  }
+
+  /** Where the next part ends. */
+  #end(): number {
     const left = this.#items.length - this.#next;
     const part = Math.ceil(left / ((this.#helpers.threads.count + 1) * PARTS_A_THREAD));
-    return Math.min(left, Math.max(MIN_SHARE_RECORDS, Math.min(part, MAX_SHARE_RECORDS)));
+    return this.#next + Math.min(left, Math.max(MIN_SHARE_RECORDS, Math.min(part, MAX_SHARE_RECORDS)));
   }
 
+  /** Fills bundles, as long as threads take them, and has something to put into them. */
   #handOut(): void {
-    while (this.#next < this.#items.length && !this.#isAlone) {
+    while (this.#isOpen && !this.#slice.isOver) {
       const sent: (readonly [number, Sent<U>])[] = [];
-      let isFilled = false;
       const arrival = this.#helpers.threads.send((bundle) => {
-        isFilled = true;
         this.#helpers.withBundle(bundle, () => {
-          for (const end = this.#next + this.#share(); this.#next < end && !bundle.isFull; )
-            this.#begin(sent);
+          const end = this.#end();
+          while (this.#next < end && this.#isOpen && !bundle.isFull && !this.#slice.isOver) this.#begin(sent);
         });
       });
-      if (!isFilled) return;
-      if (arrival) this.#away.push({ arrival, sent });
-      else this.#isAlone = true;
+      if (!arrival) return;
+      this.#away.push({ arrival, sent });
     }
+  }
+
+  #workHere(): void {
+    const end = this.#end();
+    while (this.#next < end && this.#isOpen && !this.#slice.isOver) this.#begin(undefined);
   }
 
   /** Begins the next item; what another thread works out for it is kept in `sent`. */
   #begin(sent: (readonly [number, Sent<U>])[] | undefined): void {
     const position = this.#next++;
-    const result = this.#work(this.#items[position] as T, position);
-    if (sent && result instanceof Sent) sent.push([position, result]);
-    else this.#keep(position, result);
+    try {
+      const result = this.#work(this.#items[position] as T, position);
+      if (sent && result instanceof Sent) sent.push([position, result]);
+      else this.#keep(position, result);
+    } catch (reason) {
+      this.#fail(position, reason);
+    }
   }
 
   #collect(): void {
@@ -121,7 +139,15 @@ class Sharing<T, U> {
     if (!this.#away.some(isBack)) return;
     const back = this.#away.filter(isBack);
     this.#away = this.#away.filter((one) => !isBack(one));
-    for (const { sent } of back) for (const [position, result] of sent) this.#keep(position, result.take());
+    for (const { sent } of back) for (const [position, result] of sent) this.#take(position, result);
+  }
+
+  #take(position: number, result: Sent<U>): void {
+    try {
+      this.#keep(position, result.take());
+    } catch (reason) {
+      this.#fail(position, reason);
+    }
   }
 
   #keep(position: number, result: MaybePromise<U>): void {
@@ -130,24 +156,23 @@ class Sharing<T, U> {
       return;
     }
     this.#underWay++;
-    result
-      .then(
-        (later) => {
-          this.#results[position] = later;
-        },
-        (reason: unknown) => {
-          this.#failure ??= { reason };
-        },
-      )
-      .then(() => {
-        this.#underWay--;
-        this.#tell();
-      });
+    const done = (): void => {
+      this.#underWay--;
+      this.#change.tell();
+    };
+    result.then(
+      (later) => {
+        this.#results[position] = later;
+        done();
+      },
+      (reason: unknown) => {
+        this.#fail(position, reason);
+        done();
+      },
+    );
   }
 
-  #told(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#tell = resolve;
-    });
+  #fail(position: number, reason: unknown): void {
+    if (!this.#failure || position < this.#failure.position) this.#failure = { position, reason };
   }
 }

@@ -1,1 +1,2 @@
+export { threadsOf } from './threads/registry.js';
 export { webCryptoEngine } from './webcrypto.js';

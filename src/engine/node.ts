@@ -16,6 +16,7 @@ import { MAX_THREADS, THREAD_POOL_BYTES } from '../limits.js';
 import type { AeadKey, OpaqueKey, SynchronousEngine } from '../ports/engine.js';
 import { SUITE_1 } from '../suite.js';
 import { threadPool } from './threads/pool.js';
+import { giveThreads } from './threads/registry.js';
 import { webCryptoEngine } from './webcrypto.js';
 
 /** The options of {@link nodeEngine}. */
@@ -23,10 +24,11 @@ export interface NodeEngineOptions {
   /** From how many bytes on a value goes to the thread pool, so that the event loop does not wait for it. `Infinity`: never. The functions whose names end in `Sync` never use it. Default: 262,144 (256 KiB). */
   readonly threadPoolBytes?: number;
   /**
-   * Threads beside the calling one, for the cells of rotations and of `encryptRecords` and `decryptRecords` with 500
-   * records or more: 0 to 64. They start with the first such work (until they are there it is done without them), hold
-   * keys as `KeyObject`s do, and keep no process alive while they have nothing to do. One for each core but the first is
-   * as many as can help. Default: 0.
+   * Threads beside the calling one, for the cells of rotations, and of `encryptRecords` and `decryptRecords` with 500
+   * records or more: 0 to 64. They start with the first such work (until they are there it is done without them), are
+   * given keys as `KeyObject`s, and keep no process alive while they have nothing to do. Closing a keyring has them
+   * forget its keys, and does not end them: that is `close`. One for each core but the first is as many as can help.
+   * Default: 0.
    */
   readonly threads?: number;
 }
@@ -83,7 +85,7 @@ export function nodeEngine({
     return importing;
   };
 
-  return {
+  const engine: NodeEngine = {
     name: 'node',
     atOnce(work) {
       callsAtOnce++;
@@ -147,9 +149,10 @@ export function nodeEngine({
     },
     digest: (data) => view(createHash('sha256').update(data).digest()),
 
-    threads,
     close: async () => threads?.close(),
   };
+  if (threads) giveThreads(engine, threads);
+  return engine;
 }
 
 function open(key: AeadKey, iv: Bytes, aad: Bytes, sealed: Bytes, headBytes = 0): Bytes {

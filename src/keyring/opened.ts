@@ -1,6 +1,7 @@
 import { TokenKeys } from '../blind-index/index.js';
 import { type Bytes, base32 } from '../bytes.js';
 import { CellKeys, type DataKey, Lru } from '../cipher/index.js';
+import { threadsOf } from '../engine/index.js';
 import { type ContextPart, prefixBytes } from '../envelope/index.js';
 import {
   CellsealError,
@@ -605,7 +606,7 @@ export class OpenedKeyring {
     this.#loaded.close();
     this.cellKeys.close();
     this.tokenKeys.close();
-    this.environment.engine.threads?.forgetKeys();
+    threadsOf(this.environment.engine)?.forgetKeys();
     const ends = [...this.#closing].map((work) => work());
     const outcomes = await Promise.allSettled([...ends, this.usage.close()]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

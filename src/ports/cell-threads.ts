@@ -43,6 +43,8 @@ export interface CellBundle {
     cell: Bytes,
     finish: Finish<T>,
   ): Sent<T> | undefined;
+  /** Whether there is room for a cell of so many bytes, with its record's part of the context. */
+  hasRoomFor(bytes: number): boolean;
   /** Whether a record of some cells has no room any more. */
   readonly isFull: boolean;
 }
@@ -54,8 +56,11 @@ export type Finish<T> = (outcome: CellOutcome) => T;
 export interface CellThreads {
   /** How many there are. */
   readonly count: number;
-  /** Has `fill` put cells into a bundle, there and then, and sends it. `undefined`, and no call, where every thread has enough to do. */
+  /**
+   * Has `fill` put cells into a bundle, there and then, and sends it; `undefined` where none were put. `undefined`, and
+   * no call of `fill`, where every thread has enough to do, or a bundle is being filled.
+   */
   send(fill: (bundle: CellBundle) => void): Arrival | undefined;
-  /** Every key that was sent is forgotten, as soon as what was sent before is done. */
+  /** Every key that was sent, or is put into a bundle just now, is forgotten as soon as what needs it is done. */
   forgetKeys(): void;
 }

@@ -1,6 +1,5 @@
 import type { Bytes } from '../bytes.js';
 import type { MaybePromise } from '../maybe.js';
-import type { CellThreads } from './cell-threads.js';
 import type { AeadKey, DerivationKey, MacKey, StreamKey } from './engine-keys.js';
 
 export type { AeadKey, DerivationKey, MacKey, OpaqueKey, StreamKey } from './engine-keys.js';
@@ -44,9 +43,6 @@ export interface Engine {
   applyStream(key: StreamKey, counterBlock: Bytes, data: Bytes): MaybePromise<Bytes>;
   /** SHA-256. */
   digest(data: Bytes): MaybePromise<Bytes>;
-
-  /** Other threads for the cells of big batches and rotations, where the engine has any. */
-  readonly threads?: CellThreads | undefined;
 }
 
 /** An engine that can answer every call at once: what the functions whose names end in `Sync` need. */

@@ -157,10 +157,10 @@ class PageSweep {
       environment.signal?.throwIfAborted(); // a chunk of large or unreadable cells takes its time
       return rewriteRecord(opened, this.#definition, record);
     };
-    const helpers = found.length < 2 * MIN_SHARE_RECORDS ? undefined : helpersOf(opened);
+    const helpers = found.length < 2 * MIN_SHARE_RECORDS ? undefined : helpersOf(opened, 'renewing');
     return step(environment, 'chunk.rewrite', () =>
       helpers
-        ? shareOut(found, DEFAULT_CONCURRENCY, rewrite, helpers)
+        ? shareOut(found, DEFAULT_CONCURRENCY, rewrite, helpers, environment.clock)
         : mapAtOnce(found, DEFAULT_CONCURRENCY, rewrite),
     );
   }

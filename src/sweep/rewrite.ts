@@ -101,9 +101,10 @@ class RecordRewrite {
   settle(): MaybePromise<RecordWork> {
     const sent = this.#sent;
     if (!sent) return this.#withTokens();
+    let work: MaybePromise<RecordWork> | undefined;
     return new SentWork((sent[0] as SentRenewal).renewal.bundle, () => {
-      this.#sent = undefined;
-      return andThen(inTurn(sent, this.#arrive), () => this.#withTokens());
+      work ??= andThen(inTurn(sent, this.#arrive), () => this.#withTokens());
+      return work;
     });
   }
 

@@ -3,6 +3,9 @@
  * engine gets the one on node:crypto, so that every test runs on both. Who gives a `subtle` wants WebCrypto itself.
  */
 import { nodeEngine } from '../../src/engine/node.js';
+
+export { threadsOf } from '../../src/engine/threads/registry.js';
+
 import { webCryptoEngine as onWebCrypto } from '../../src/engine/webcrypto.js';
 
 export const webCryptoEngine: typeof onWebCrypto = (subtle) => (subtle ? onWebCrypto(subtle) : nodeEngine());

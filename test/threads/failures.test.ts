@@ -1,6 +1,7 @@
 /** Threads that end, that cannot start, that are closed, and keys that are to be forgotten. */
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type NodeEngine, nodeEngine } from '../../src/engine/node.js';
+import { giveThreads, threadsOf } from '../../src/engine/threads/registry.js';
 import {
   DefinitionError,
   type SynchronousKeyring,
@@ -42,7 +43,7 @@ function poison(bundle: CellBundle): void {
 
 /** An engine of which a thread ends with the bundle of this number, counted from 0. */
 function endingWith(engine: NodeEngine, nth: number): NodeEngine {
-  const inner = engine.threads as CellThreads;
+  const inner = threadsOf(engine) as CellThreads;
   let bundles = 0;
   const threads: CellThreads = {
     count: inner.count,
@@ -53,7 +54,9 @@ function endingWith(engine: NodeEngine, nth: number): NodeEngine {
         if (bundles++ === nth) poison(bundle);
       }),
   };
-  return { ...engine, threads };
+  const ending: NodeEngine = { ...engine };
+  giveThreads(ending, threads);
+  return ending;
 }
 
 async function seals(keyring: SynchronousKeyring): Promise<number> {
@@ -150,7 +153,7 @@ describe('a thread', () => {
     ];
     expect(await seals(first)).toBe(records.length);
     expect(await seals(second)).toBe(records.length);
-    const forgetting = vi.spyOn(engine.threads as CellThreads, 'forgetKeys');
+    const forgetting = vi.spyOn(threadsOf(engine) as CellThreads, 'forgetKeys');
     const working = seals(second);
     await closeKeyring(first);
     expect(forgetting).toHaveBeenCalledOnce();
@@ -164,7 +167,10 @@ describe('a thread', () => {
     for (const threads of [-1, 65, 1.5, Number.NaN, '2' as never]) {
       expect(() => nodeEngine({ threads })).toThrow(DefinitionError);
     }
-    expect(nodeEngine().threads).toBeUndefined();
+    expect(threadsOf(nodeEngine())).toBeUndefined();
+    expect(threadsOf(nodeEngine({ threads: 1 }))).toBeDefined();
+    // What is made of it does more, or less: its threads would not.
+    expect(threadsOf({ ...nodeEngine({ threads: 1 }) })).toBeUndefined();
   });
 
   it('that cannot start is told once, as a warning, and the work is done without it', async () => {
@@ -172,16 +178,28 @@ describe('a thread', () => {
     vi.doMock('../../src/engine/threads/program.js', () => ({ program: 'throw new Error("no start");' }));
     onTestFinished(() => vi.doUnmock('../../src/engine/threads/program.js'));
     const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
-    const fresh = await import('../../src/engine/node.js');
-    const engine = fresh.nodeEngine({ threads: 2 });
-    const keyring = await createKeyring(memoryKeyring(), { rawKey, engine });
-    for (let i = 0; i < 3; i++) expect(await seals(keyring)).toBe(records.length);
+    const [fresh, node, memory] = await Promise.all([
+      import('../../src/index.js'),
+      import('../../src/engine/node.js'),
+      import('../../src/store/memory.js'),
+    ]);
+    const engine = node.nodeEngine({ threads: 2 });
+    const keyring = await fresh.createKeyring(memory.memoryKeyring(), { rawKey, engine });
+    const definition = fresh.table('people', {
+      record: fresh.integer('id'),
+      encrypt: { email: fresh.text() },
+    });
+    const sealed = async (): Promise<void> => {
+      const outcomes = await fresh.encryptRecords(definition, records, keyring);
+      expect(outcomes.every(({ status }) => status === 'fulfilled')).toBe(true);
+    };
+    for (let i = 0; i < 3; i++) await sealed();
     await vi.waitFor(() => expect(warned).toHaveBeenCalled());
     expect(warned).toHaveBeenCalledOnce();
-    expect(warned.mock.calls[0]?.[0]).toContain(
-      'No thread could be started for cells, so that the calling thread works alone: no start',
+    expect(warned.mock.calls[0]?.[0]).toBe(
+      'A thread for cells could not be started, so that the work is done without it: no start',
     );
-    expect(await seals(keyring)).toBe(records.length);
+    await sealed();
     await engine.close();
   });
 });

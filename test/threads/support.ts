@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { type NodeEngine, nodeEngine } from '../../src/engine/node.js';
+import { giveThreads, threadsOf } from '../../src/engine/threads/registry.js';
 import type { CellBundle, CellThreads } from '../../src/ports/cell-threads.js';
 
 /** How many cells went to other threads. */
@@ -22,7 +23,7 @@ export async function threadedEngine(
 
 export function counted(engine: NodeEngine): { readonly engine: NodeEngine; readonly sent: Sent } {
   const sent = { seal: 0, open: 0, renew: 0 };
-  const inner = engine.threads as CellThreads;
+  const inner = threadsOf(engine) as CellThreads;
   const count = <T>(work: keyof Sent, result: T): T => {
     if (result !== undefined) sent[work]++;
     return result;
@@ -36,6 +37,7 @@ export function counted(engine: NodeEngine): { readonly engine: NodeEngine; read
           seal: (...given) => count('seal', bundle.seal(...given)),
           open: (...given) => count('open', bundle.open(...given)),
           renew: (...given) => count('renew', bundle.renew(...given)),
+          hasRoomFor: (bytes) => bundle.hasRoomFor(bytes),
           get isFull() {
             return bundle.isFull;
           },
@@ -43,7 +45,9 @@ export function counted(engine: NodeEngine): { readonly engine: NodeEngine; read
         fill(counting);
       }),
   };
-  return { engine: { ...engine, threads }, sent };
+  const counting: NodeEngine = { ...engine };
+  giveThreads(counting, threads);
+  return { engine: counting, sent };
 }
 
 /** Waits until every thread takes bundles. */
@@ -55,9 +59,9 @@ export async function started(engine: NodeEngine): Promise<void> {
   await pause(20); // the others
 }
 
-function isFree({ threads }: NodeEngine): boolean {
+function isFree(engine: NodeEngine): boolean {
   let isTaken = false;
-  threads?.send(() => {
+  threadsOf(engine)?.send(() => {
     isTaken = true;
   });
   return isTaken;

@@ -17,7 +17,7 @@ import type { CellOutcome } from '../../src/sent.js';
 
 const keyIdBytes = new Uint8Array(16).fill(1);
 const prefix = Uint8Array.of(1, 1, ...keyIdBytes);
-const column = { number: 0, scope: new Uint8Array(20), before: new Uint8Array(30).fill(2) };
+const column = { number: 6, scope: new Uint8Array(20), before: new Uint8Array(30).fill(2) };
 const record = new Uint8Array(9).fill(3);
 const VALUE = new Uint8Array(70).fill(4);
 
@@ -38,6 +38,7 @@ async function programWith(change: (engine: Engine) => Engine) {
   expect(replies.splice(0)).toEqual(['ready']);
   const key = nodeEngine().importKey(new Uint8Array(32).fill(9)) as never;
   let isTold = false;
+  let requests = 0;
   return (work: keyof typeof WORK, bytes: Bytes): CellOutcome => {
     const buffer = newBuffer();
     const room = roomOf(buffer);
@@ -46,11 +47,13 @@ async function programWith(change: (engine: Engine) => Engine) {
     room.numbers[NUMBER.bytes] = bytes.length;
     room.bytes.set(record);
     room.bytes.set(bytes, record.length);
-    const keys = isTold ? [] : [{ number: 0, keyId: 'k', keyIdBytes, prefix, key }];
-    const request: Request = { cells: 1, buffer, keys, columns: isTold ? [] : [column] };
+    const newKeys = isTold ? [] : [{ number: 5, keyId: 'k', keyIdBytes, prefix, key }];
+    const named = { keys: [5], columns: [6], newKeys, newColumns: isTold ? [] : [column] };
+    const request: Request = { id: ++requests, cells: 1, buffer, ...named };
     isTold = true;
     port.emit('message', request);
     const [reply] = replies.splice(0) as Exclude<Reply, 'ready'>[];
+    expect(reply?.id).toBe(requests);
     const left = roomOf(reply?.buffer as ArrayBuffer).bytes.subarray(
       record.length,
       record.length + bytes.length,

@@ -1,6 +1,6 @@
 /**
- * How cells cross between threads (docs/architecture.md): what is to be done with each stands in numbers at the head of
- * one buffer, the bytes behind them; what has become of them comes back in another, lengths first.
+ * How cells cross between threads: what is to be done with each stands in numbers at the head of one buffer, the bytes
+ * behind them; what has become of them comes back in another, lengths first.
  */
 import type { Bytes } from '../../bytes.js';
 import { BUNDLE_BYTES, BUNDLE_CELLS } from '../../limits.js';
@@ -18,7 +18,7 @@ const HEAD_BYTES = BUNDLE_CELLS * NUMBERS_A_CELL * Uint32Array.BYTES_PER_ELEMENT
 /** Instead of a length: −1 for the first of these, and so on. */
 const REFUSALS = ['authentication', 'self-check'] as const;
 
-/** Keys and columns are sent once, and named by numbers from then on. */
+/** Keys and columns are sent once, and called by their numbers from then on; no number is given twice. */
 export interface ToldKey {
   readonly number: number;
   readonly keyId: string;
@@ -32,18 +32,32 @@ export interface ToldColumn {
   readonly before: Bytes;
 }
 
-/** From the calling thread: work, with the keys and columns that are new in it. Or an order to forget all of them. */
-export type Request =
-  | {
-      readonly cells: number;
-      readonly buffer: ArrayBuffer;
-      readonly keys: readonly ToldKey[];
-      readonly columns: readonly ToldColumn[];
-    }
-  | 'forget';
+/** Work for another thread. */
+export interface BundleRequest {
+  /** Comes back with the reply. */
+  readonly id: number;
+  readonly cells: number;
+  readonly buffer: ArrayBuffer;
+  /** The numbers of the keys and of the columns that cells name by their places in these lists. */
+  readonly keys: readonly number[];
+  readonly columns: readonly number[];
+  /** Those that the thread does not know yet. */
+  readonly newKeys: readonly ToldKey[];
+  readonly newColumns: readonly ToldColumn[];
+}
 
-/** From the other thread: that it has started, or what has become of a bundle's cells, with the buffer that they came in. */
-export type Reply = 'ready' | { readonly outcomes: ArrayBuffer; readonly buffer: ArrayBuffer };
+/** From the calling thread: work, or an order to forget all keys and columns. */
+export type Request = BundleRequest | 'forget';
+
+/** What has become of a bundle's cells, with the buffer that they came in. */
+export interface BundleReply {
+  readonly id: number;
+  readonly outcomes: ArrayBuffer;
+  readonly buffer: ArrayBuffer;
+}
+
+/** From the other thread: that it has started, or a reply. */
+export type Reply = 'ready' | BundleReply;
 
 /** The two parts of a request's buffer. */
 export interface Room {

@@ -7,11 +7,14 @@ import {
   BUNDLE_CELLS,
   MAX_BUNDLED_CELL_BYTES,
   MAX_TOLD_THREAD,
+  SPARE_BUNDLE_CELLS,
 } from '../../limits.js';
 import { warnOnce } from '../../platform.js';
 import type { CellBundle, CellThreads, Finish, ThreadKey, ThreadPlace } from '../../ports/cell-threads.js';
 import type { Arrival, CellOutcome, Sent } from '../../sent.js';
 import {
+  type BundleReply,
+  type BundleRequest,
   NUMBER,
   NUMBERS_A_CELL,
   type Reply,
@@ -39,54 +42,83 @@ export function threadPool(count: number): ThreadPool {
 
 class Pool implements ThreadPool {
   readonly count: number;
-  readonly #threads: (Thread | undefined)[];
+  /** By place. One that never came to work is not tried again. */
+  readonly #threads: (Thread | 'refused' | undefined)[];
   #closed: Promise<void> | undefined;
-  /** A thread that never came to work is not tried again. */
-  #isRefused = false;
+  /** Code of the application's own runs while a bundle is filled: it may begin a batch, close a keyring or this pool. */
+  #isFilling = false;
+  #mustForget = false;
 
   constructor(count: number) {
     this.count = count;
-    this.#threads = new Array<Thread | undefined>(count).fill(undefined);
+    this.#threads = new Array<undefined>(count).fill(undefined);
   }
 
   send(fill: (bundle: CellBundle) => void): Arrival | undefined {
-    if (this.#closed !== undefined || this.#isRefused) return undefined;
+    if (this.#closed !== undefined || this.#isFilling) return undefined;
     for (let i = 0; i < this.count; i++) this.#threads[i] ??= this.#start(i);
-    const free = this.#threads
-      .filter((thread) => thread?.isFree)
-      .sort((left, right) => (left as Thread).away.length - (right as Thread).away.length)[0];
-    return free?.send(fill);
+    const [thread] = this.#running()
+      .filter(({ isFree }) => isFree)
+      .sort((left, right) => left.underWay - right.underWay);
+    return thread && this.#fill(thread, fill);
   }
 
   forgetKeys(): void {
-    for (const thread of this.#threads) thread?.forgetKeys();
+    if (this.#isFilling) this.#mustForget = true;
+    else for (const thread of this.#running()) thread.forgetKeys();
   }
 
   close(): Promise<void> {
-    this.#closed ??= Promise.all(this.#threads.map((thread) => thread?.close())).then(() => {
-      this.#threads.fill(undefined);
-    });
+    this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.resolve(); // what is being filled is sent first
+    await Promise.all(this.#running().map((thread) => thread.close()));
+  }
+
+  #running(): Thread[] {
+    return this.#threads.filter((thread) => thread instanceof Thread);
+  }
+
+  #fill(thread: Thread, fill: (bundle: CellBundle) => void): Arrival | undefined {
+    const bundle = thread.newBundle();
+    this.#isFilling = true;
+    try {
+      fill(bundle);
+    } finally {
+      this.#isFilling = false;
+      thread.send(bundle);
+      if (this.#mustForget) {
+        this.#mustForget = false;
+        this.forgetKeys();
+      }
+    }
+    return bundle.cells > 0 ? bundle : undefined;
   }
 
   #start(place: number): Thread {
     const thread = new Thread((error) => {
-      if (this.#threads[place] === thread) this.#threads[place] = undefined; // the next bundle starts another one
-      if (thread.isReady || this.#closed !== undefined) return;
-      this.#isRefused = true;
+      if (this.#threads[place] !== thread || this.#closed !== undefined) return;
+      this.#threads[place] = thread.hasStarted ? undefined : 'refused'; // another one starts with the next work
+      if (thread.hasStarted) return;
       const why = error instanceof Error ? `: ${error.message}` : '.';
-      warnOnce(`No thread could be started for cells, so that the calling thread works alone${why}`);
+      warnOnce(`A thread for cells could not be started, so that the work is done without it${why}`);
     });
     return thread;
   }
 }
 
-/** A worker thread, as the calling thread sees it. Bundles come back in the order in which they went. */
+/** A worker thread, as the calling thread sees it. */
 class Thread {
-  readonly away: Bundle[] = [];
-  isReady = false;
+  hasStarted = false;
+  readonly #away = new Map<number, Bundle>();
+  #bundles = 0;
+  /** What the thread knows, by the numbers that it was told. */
   readonly #keys = new Map<ThreadKey, number>();
   readonly #columns = new Map<Bytes, number>();
+  #numbers = 0;
   /** Buffers that have come back. */
   readonly #spare: ArrayBuffer[] = [];
   #worker: Worker | undefined;
@@ -99,30 +131,45 @@ class Thread {
     this.#start().catch((error: unknown) => this.#end(error));
   }
 
-  get isFree(): boolean {
-    return this.isReady && !this.#isOver && this.away.length < BUNDLES_A_THREAD;
+  get underWay(): number {
+    return this.#away.size;
   }
 
-  send(fill: (bundle: CellBundle) => void): Arrival | undefined {
-    if (this.#keys.size > MAX_TOLD_THREAD || this.#columns.size > MAX_TOLD_THREAD) this.forgetKeys();
-    const bundle = new Bundle(this.#keys, this.#columns, this.#spare.pop() ?? newBuffer());
-    try {
-      fill(bundle);
-    } finally {
-      if (bundle.cells > 0) this.#send(bundle);
-      else this.#spare.push(bundle.request.buffer);
+  get isFree(): boolean {
+    return this.hasStarted && !this.#isOver && this.underWay < BUNDLES_A_THREAD;
+  }
+
+  newBundle(): Bundle {
+    return new Bundle(this.#spare.pop() ?? newBuffer());
+  }
+
+  /** Nothing but this runs between naming keys and sending what names them. */
+  send(bundle: Bundle): void {
+    bundle.isOpen = false;
+    if (bundle.cells === 0) {
+      this.#spare.push(bundle.buffer);
+      return;
     }
-    return bundle.cells > 0 ? bundle : undefined;
+    if (this.#keys.size > MAX_TOLD_THREAD || this.#columns.size > MAX_TOLD_THREAD) this.forgetKeys();
+    const request = this.#requestOf(bundle);
+    this.#away.set(request.id, bundle);
+    try {
+      if (this.#isOver) throw new Error('The thread has ended.');
+      this.#worker?.postMessage(request satisfies Request, [request.buffer]);
+      this.#worker?.ref(); // somebody waits
+    } catch (error) {
+      this.#end(error);
+    }
   }
 
   forgetKeys(): void {
     this.#keys.clear();
     this.#columns.clear();
-    if (this.isReady && !this.#isOver) this.#worker?.postMessage('forget' satisfies Request);
+    if (this.hasStarted && !this.#isOver) this.#worker?.postMessage('forget' satisfies Request);
   }
 
   async close(): Promise<void> {
-    for (const bundle of [...this.away]) await bundle.arrived;
+    for (const bundle of this.#away.values()) await bundle.arrived;
     this.#isOver = true;
     await this.#worker?.terminate();
   }
@@ -137,36 +184,57 @@ class Thread {
     this.#worker = worker;
     worker.unref();
     worker.on('message', (reply: Reply) => this.#receive(reply));
+    worker.on('messageerror', (error) => this.#end(error));
     worker.on('error', (error) => this.#end(error));
     worker.on('exit', () => this.#end(undefined));
   }
 
-  #send(bundle: Bundle): void {
-    const { request } = bundle;
-    this.away.push(bundle);
-    try {
-      this.#worker?.postMessage(request, [request.buffer]);
-      this.#worker?.ref(); // somebody waits
-    } catch (error) {
-      this.#end(error);
-    }
+  #requestOf(bundle: Bundle): BundleRequest {
+    const newKeys: ToldKey[] = [];
+    const newColumns: ToldColumn[] = [];
+    // Copies: of a view all that is behind it would be sent.
+    const keys = bundle.keys.map((key) =>
+      this.#numberOf(this.#keys, key, (number) => {
+        const [keyIdBytes, prefix] = [copyBytes(key.keyIdBytes), copyBytes(key.prefix)];
+        newKeys.push({ number, keyId: key.keyId, keyIdBytes, prefix, key: key.key });
+      }),
+    );
+    const columns = bundle.columns.map(({ before, scope }) =>
+      this.#numberOf(this.#columns, before, (number) => {
+        newColumns.push({ number, scope: copyBytes(scope), before: copyBytes(before) });
+      }),
+    );
+    const { cells, buffer } = bundle;
+    return { id: this.#bundles++, cells, buffer, keys, columns, newKeys, newColumns };
+  }
+
+  #numberOf<K>(known: Map<K, number>, one: K, tell: (number: number) => void): number {
+    const number = known.get(one);
+    if (number !== undefined) return number;
+    const next = this.#numbers++;
+    known.set(one, next);
+    tell(next);
+    return next;
   }
 
   #receive(reply: Reply): void {
     if (reply === 'ready') {
-      this.isReady = true;
+      this.hasStarted = true;
       return;
     }
-    const bundle = this.away.shift();
-    if (this.away.length === 0) this.#worker?.unref();
     this.#spare.push(reply.buffer);
-    bundle?.arrive(reply.outcomes);
+    const bundle = this.#away.get(reply.id);
+    this.#away.delete(reply.id);
+    if (this.#away.size === 0) this.#worker?.unref();
+    bundle?.arrive(reply);
   }
 
   #end(error: unknown): void {
+    const lost = [...this.#away.values()];
+    this.#away.clear();
+    for (const bundle of lost) bundle.lose(error);
     if (this.#isOver) return;
     this.#isOver = true;
-    for (const bundle of this.away.splice(0)) bundle.lose(error);
     void this.#worker?.terminate();
     this.#ended(error);
   }
@@ -175,24 +243,23 @@ class Thread {
 /** Cells that are being gathered, and later what has become of them. */
 class Bundle implements CellBundle, Arrival {
   cells = 0;
+  /** Whether it takes cells. */
+  isOpen = true;
   hasArrived = false;
   readonly arrived: Promise<void>;
   #arrive: () => void = () => {};
-  readonly #keys: Map<ThreadKey, number>;
-  readonly #columns: Map<Bytes, number>;
-  readonly #newKeys: ToldKey[] = [];
-  readonly #newColumns: ToldColumn[] = [];
-  readonly #buffer: ArrayBuffer;
+  readonly buffer: ArrayBuffer;
   readonly #room: Room;
   #end = 0;
-  #isSent = false;
+  /** What cells name by their places in these. */
+  readonly keys: ThreadKey[] = [];
+  readonly columns: { readonly scope: Bytes; readonly before: Bytes }[] = [];
+  readonly #places = new Map<ThreadKey | Bytes, number>();
   #outcomes: readonly CellOutcome[] = [];
   #failure: ThreadFailedError | undefined;
 
-  constructor(keys: Map<ThreadKey, number>, columns: Map<Bytes, number>, buffer: ArrayBuffer) {
-    this.#keys = keys;
-    this.#columns = columns;
-    this.#buffer = buffer;
+  constructor(buffer: ArrayBuffer) {
+    this.buffer = buffer;
     this.#room = roomOf(buffer);
     this.arrived = new Promise((resolve) => {
       this.#arrive = resolve;
@@ -200,17 +267,12 @@ class Bundle implements CellBundle, Arrival {
   }
 
   get isFull(): boolean {
-    return this.cells >= BUNDLE_CELLS - LARGEST_RECORD_CELLS || this.#end >= BUNDLE_BYTES / 2;
+    return this.cells >= BUNDLE_CELLS - SPARE_BUNDLE_CELLS || this.#end >= BUNDLE_BYTES / 2;
   }
 
-  get request(): Exclude<Request, 'forget'> {
-    this.#isSent = true;
-    return {
-      cells: this.cells,
-      buffer: this.#buffer,
-      keys: this.#newKeys,
-      columns: this.#newColumns,
-    };
+  hasRoomFor(bytes: number): boolean {
+    const isFit = this.cells < BUNDLE_CELLS && this.#end + bytes <= BUNDLE_BYTES;
+    return this.isOpen && isFit && bytes <= MAX_BUNDLED_CELL_BYTES;
   }
 
   seal<T>(key: ThreadKey, place: ThreadPlace, framed: Bytes, finish: Finish<T>): Sent<T> | undefined {
@@ -236,8 +298,8 @@ class Bundle implements CellBundle, Arrival {
     return this.#outcomes[cell] as CellOutcome;
   }
 
-  arrive(reply: ArrayBuffer): void {
-    this.#outcomes = outcomesIn(reply, this.cells);
+  arrive({ outcomes }: BundleReply): void {
+    this.#outcomes = outcomesIn(outcomes, this.cells);
     this.#settle();
   }
 
@@ -261,44 +323,35 @@ class Bundle implements CellBundle, Arrival {
     finish: Finish<T>,
   ): Sent<T> | undefined {
     const recordBytes = record === undefined ? 0 : record.length;
-    const end = this.#end + recordBytes + bytes.length;
-    const hasRoom = this.cells < BUNDLE_CELLS && end <= BUNDLE_BYTES;
-    if (this.#isSent || !hasRoom || bytes.length > MAX_BUNDLED_CELL_BYTES) return undefined;
+    if (!this.hasRoomFor(recordBytes + bytes.length)) return undefined;
     const cell = this.cells++;
     const { numbers, bytes: room } = this.#room;
     const at = cell * NUMBERS_A_CELL;
     numbers[at + NUMBER.work] = work;
-    numbers[at + NUMBER.key] = this.#numberOfKey(key);
-    numbers[at + NUMBER.nextKey] = this.#numberOfKey(nextKey);
-    numbers[at + NUMBER.column] = this.#numberOfColumn(before, scope.context);
+    numbers[at + NUMBER.key] = this.#placeOfKey(key);
+    numbers[at + NUMBER.nextKey] = this.#placeOfKey(nextKey);
+    numbers[at + NUMBER.column] = this.#placeOfColumn(before, scope.context);
     numbers[at + NUMBER.recordBytes] = recordBytes;
     numbers[at + NUMBER.bytes] = bytes.length;
     if (record !== undefined) room.set(record, this.#end);
     room.set(bytes, this.#end + recordBytes);
-    this.#end = end;
+    this.#end += recordBytes + bytes.length;
     return new SentCell(this, cell, finish);
   }
 
-  #numberOfKey(key: ThreadKey): number {
-    const known = this.#keys.get(key);
+  #placeOfKey(key: ThreadKey): number {
+    const known = this.#places.get(key);
     if (known !== undefined) return known;
-    const number = this.#keys.size;
-    this.#keys.set(key, number);
-    // Copies: of a view all that is behind it would be sent.
-    const [keyIdBytes, prefix] = [copyBytes(key.keyIdBytes), copyBytes(key.prefix)];
-    this.#newKeys.push({ number, keyId: key.keyId, keyIdBytes, prefix, key: key.key });
-    return number;
+    const place = this.keys.push(key) - 1;
+    this.#places.set(key, place);
+    return place;
   }
 
-  #numberOfColumn(before: Bytes, scope: Bytes): number {
-    const known = this.#columns.get(before);
+  #placeOfColumn(before: Bytes, scope: Bytes): number {
+    const known = this.#places.get(before);
     if (known !== undefined) return known;
-    const number = this.#columns.size;
-    this.#columns.set(before, number);
-    this.#newColumns.push({ number, scope: copyBytes(scope), before: copyBytes(before) });
-    return number;
+    const place = this.columns.push({ scope, before }) - 1;
+    this.#places.set(before, place);
+    return place;
   }
 }
-
-/** Of the cells that a bundle has room for, so many are kept for the record that comes next. */
-const LARGEST_RECORD_CELLS = 32;

@@ -15,7 +15,16 @@ import { platformRandom } from '../../platform.js';
 import type { CellOutcome } from '../../sent.js';
 import { SUITE_1 } from '../../suite.js';
 import { nodeEngine } from '../node.js';
-import { NUMBER, NUMBERS_A_CELL, type Reply, type Request, WORK, replyOf, roomOf } from './bundle.js';
+import {
+  type BundleRequest,
+  NUMBER,
+  NUMBERS_A_CELL,
+  type Reply,
+  type Request,
+  WORK,
+  replyOf,
+  roomOf,
+} from './bundle.js';
 
 interface Column {
   readonly scope: Scope;
@@ -24,16 +33,16 @@ interface Column {
 
 const engine = nodeEngine({ threadPoolBytes: Number.POSITIVE_INFINITY });
 let cellKeys = new CellKeys(engine, platformRandom);
-const keys: DataKey[] = [];
-const columns: Column[] = [];
+const keys = new Map<number, DataKey>();
+const columns = new Map<number, Column>();
 /** Columns of a table have one scope: its cell keys are cached by it. */
 const scopes = new Map<string, Scope>();
 
 function forget(): void {
   cellKeys.close();
   cellKeys = new CellKeys(engine, platformRandom);
-  keys.length = 0;
-  columns.length = 0;
+  keys.clear();
+  columns.clear();
   scopes.clear();
 }
 
@@ -74,7 +83,18 @@ function renew(from: DataKey, to: DataKey, column: Column, context: CellContext,
   return isSame ? fresh : 'self-check';
 }
 
-function work(cells: number, buffer: ArrayBuffer): ArrayBuffer {
+/** By the numbers that were told. One that was not ends this thread: nothing is better than a cell under another key. */
+function known<T>(all: ReadonlyMap<number, T>, numbers: readonly number[]): T[] {
+  return numbers.map((number) => {
+    const one = all.get(number);
+    if (one === undefined) throw new Error('A key or a column is not known.');
+    return one;
+  });
+}
+
+function work({ cells, buffer, ...numbersOf }: BundleRequest): ArrayBuffer {
+  const ownKeys = known(keys, numbersOf.keys);
+  const ownColumns = known(columns, numbersOf.columns);
   const { numbers, bytes } = roomOf(buffer);
   const outcomes = new Array<CellOutcome>(cells);
   let at = 0;
@@ -85,8 +105,8 @@ function work(cells: number, buffer: ArrayBuffer): ArrayBuffer {
   for (let cell = 0; cell < cells; cell++) {
     const number = (place: keyof typeof NUMBER): number =>
       numbers[cell * NUMBERS_A_CELL + NUMBER[place]] as number;
-    const column = columns[number('column')] as Column;
-    const dataKey = keys[number('key')] as DataKey;
+    const column = ownColumns[number('column')] as Column;
+    const dataKey = ownKeys[number('key')] as DataKey;
     const recordBytes = number('recordBytes');
     const context = { before: column.before, record: recordBytes === 0 ? undefined : next(recordBytes) };
     const given = next(number('bytes'));
@@ -96,7 +116,7 @@ function work(cells: number, buffer: ArrayBuffer): ArrayBuffer {
     } else if (number('work') === WORK.open) {
       outcomes[cell] = open(dataKey, column, context, given) ?? 'authentication';
     } else {
-      outcomes[cell] = renew(dataKey, keys[number('nextKey')] as DataKey, column, context, given);
+      outcomes[cell] = renew(dataKey, ownKeys[number('nextKey')] as DataKey, column, context, given);
     }
   }
   const reply = replyOf(outcomes);
@@ -106,11 +126,14 @@ function work(cells: number, buffer: ArrayBuffer): ArrayBuffer {
 
 parentPort?.on('message', (request: Request) => {
   if (request === 'forget') return forget();
-  for (const { number, ...key } of request.keys) keys[number] = key;
-  for (const { number, scope, before } of request.columns)
-    columns[number] = { scope: scopeOf(scope), before };
-  const { cells, buffer } = request;
-  const outcomes = work(cells, buffer);
-  parentPort?.postMessage({ outcomes, buffer } satisfies Reply, [outcomes, buffer]);
+  for (const { number, ...key } of request.newKeys) keys.set(number, key);
+  for (const { number, scope, before } of request.newColumns)
+    columns.set(number, { scope: scopeOf(scope), before });
+  const { id, buffer } = request;
+  const outcomes = work(request);
+  parentPort?.postMessage({ id, outcomes, buffer } satisfies Reply, [outcomes, buffer]);
+});
+parentPort?.on('messageerror', (error) => {
+  throw error; // somebody waits for it
 });
 parentPort?.postMessage('ready' satisfies Reply);
