@@ -53,7 +53,6 @@ interface Batch {
   readonly bytes: number;
 }
 const BATCHES: readonly Batch[] = [
-  { records: 256, attributes: 1, bytes: 64 },
   { records: 1_000, attributes: 1, bytes: 64 },
   { records: 1_000, attributes: 3, bytes: 64 },
   { records: 10_000, attributes: 1, bytes: 64 },

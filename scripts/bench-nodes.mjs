@@ -48,6 +48,12 @@ for (const version of values.nodes.split(',')) {
     ...options('rotation-node-'),
   ];
   run(node, 'scripts/bench.mjs', ...rotation);
+  const threads = [
+    '--json',
+    `bench/results/threads-node-${version}.json`,
+    ...(values.quick ? ['--quick'] : []),
+  ];
+  run(node, 'scripts/bench.mjs', 'bench/threads.ts', ...threads);
 }
 run('npm', 'run', '--silent', 'bench:docs');
 
