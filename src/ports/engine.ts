@@ -9,7 +9,7 @@ export type { AeadKey, DerivationKey, MacKey, OpaqueKey, StreamKey } from './eng
  * to them. Where a method can fail because of what it was given (a tag that does not verify), it throws or rejects
  * with `AuthenticationError`, and with nothing else; any other error is a fault of the engine or of its platform.
  *
- * An engine may answer synchronously: nothing above it changes.
+ * An engine may answer synchronously: nothing above it changes. What it is given stays as it is until it has answered.
  */
 export interface Engine {
   /** For messages and benchmarks: `webcrypto`. */
