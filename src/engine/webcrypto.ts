@@ -134,7 +134,7 @@ function inBursts(): <T>(call: () => Promise<T>) => Promise<T> {
           reject(error);
         }
       });
-      if (begun === 1) Promise.resolve().then(make);
+      if (begun === 1) void Promise.resolve().then(make);
     });
 }
 
