@@ -1,4 +1,5 @@
-import type { Bytes } from './bytes.js';
+import { isAdopting } from './adopting.js';
+import { type Bytes, isUint8Array } from './bytes.js';
 import {
   type CellPlace,
   type Elsewhere,
@@ -12,12 +13,13 @@ import {
 import type { DataKey } from './cipher/index.js';
 import { threadsOf } from './engine/index.js';
 import { AuthenticationError, SelfCheckError, type Where } from './errors.js';
+import { KEY_TAG_CHARACTERS } from './key-tag.js';
 import type { OpenedKeyring } from './keyring/index.js';
 import { ignore, isPromise } from './maybe.js';
 import type { CellBundle } from './ports/cell-threads.js';
 import type { CellOutcome, Sent } from './sent.js';
 import type { Helpers } from './share-out.js';
-import { HEADER_BYTES, SUITE_1 } from './suite.js';
+import { HEADER_BYTES, PREFIX_BYTES, SUITE_1 } from './suite.js';
 
 /** What other threads do with cells: seal and open them, for readers and writers; or renew them, for a rotation. */
 type Purpose = 'coding' | 'renewing';
@@ -51,7 +53,7 @@ class Coding implements Elsewhere {
   }
 
   open(place: CellPlace, stored: unknown): Sent<unknown> | undefined {
-    if (place.former) return undefined;
+    if (place.former || !hasRoomFor(this.#bundle, place, stored)) return undefined;
     const envelope = envelopeIn(place, stored);
     const where = whereIsCell(place, envelope);
     const dataKey = this.opened.openingKey(envelope.keyId, place.tenant, where);
@@ -78,22 +80,31 @@ class Renewing implements Elsewhere {
   open(): undefined {}
 
   renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined {
-    if (place.former) return undefined;
+    if (place.former || isAdopting(place.attribute) || !hasRoomFor(this.#bundle, place, stored))
+      return undefined;
     const envelope = envelopeIn(place, stored);
-    const { length } = envelope.bytes;
-    // Before the key is asked for: that counts a cell.
-    if (!this.#bundle.hasRoomFor(length + (place.context.record?.length ?? 0))) return undefined;
     const where = whereIsCell(place, envelope);
     const from = this.opened.openingKey(envelope.keyId, place.tenant, where);
     if (isPromise(from)) return ignored(from);
-    const to = this.opened.sealingKey(place.tenant, place.where);
+    const to = this.opened.sealingKey(place.tenant, place.where); // counts a cell, also where this one is refused: a few too many
     if (isPromise(to)) return ignored(to);
     if (from.keyId === to.keyId) return undefined;
-    const framedBytes = length - HEADER_BYTES - SUITE_1.tagBytes;
+    const framedBytes = envelope.bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
     return this.#bundle.renew(from, to, place, envelope.bytes, (outcome) =>
       storedForm(place, to, framedBytes, verified(outcome, where)),
     );
   }
+}
+
+/** Before anything is decoded. What is neither text nor bytes is refused where that is looked at. */
+function hasRoomFor(bundle: CellBundle, { context: { record } }: CellPlace, stored: unknown): boolean {
+  const bytes =
+    typeof stored === 'string'
+      ? PREFIX_BYTES + Math.max(0, ((stored.length - KEY_TAG_CHARACTERS) * 3) >> 2)
+      : isUint8Array(stored)
+        ? stored.length
+        : 0;
+  return bundle.hasRoomFor(bytes + (record?.length ?? 0));
 }
 
 /** It is asked for again, where it can be waited for. */

@@ -809,7 +809,7 @@ export class SelfCheckError extends CellsealError {
   }
 }
 
-/** `thread-failed`: another thread ended while it worked on cells. Nothing was written, and no record has changed: try again. */
+/** `thread-failed`: another thread ended while it worked on cells. Nothing of them was written, and no record has changed: try again; a rotation goes on from its checkpoint. */
 export class ThreadFailedError extends CellsealError {
   override readonly code = 'thread-failed';
   /** What Node calls it, as `ERR_WORKER_OUT_OF_MEMORY`, where it is known. */
@@ -817,7 +817,7 @@ export class ThreadFailedError extends CellsealError {
   /** @internal */
   constructor(reason?: string) {
     super(
-      'A thread of the engine ended while it worked on cells. Nothing was written: try again. If that happens again, leave out threads of nodeEngine.',
+      'A thread of the engine ended while it worked on cells. Nothing of them was written: try again. If that happens again, leave out threads of nodeEngine.',
       { reason },
     );
   }

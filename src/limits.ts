@@ -54,6 +54,8 @@ export const BUNDLE_BYTES = 256 * KIB;
 export const SPARE_BUNDLE_CELLS = 32;
 /** A cell with more bytes than this is left to the calling thread. */
 export const MAX_BUNDLED_CELL_BYTES = 32 * KIB;
+/** So many threads in a row that end without having done anything are the last that were tried. */
+export const MAX_THREAD_FAILURES = 2;
 /** Bundles that a thread has at once: one that it works on, and one that waits. */
 export const BUNDLES_A_THREAD = 2;
 /** Keys, and columns, that a thread is told before it forgets all of them. */

@@ -217,12 +217,24 @@ function withChanged(
     // What other threads say of cells before this one comes first, as it would without them.
     return new SentWork(sent.bundle, () => andThen(taken(copy, places), (): never => rethrow(error)));
   }
-  if (waiting.length > 0) return settledIn(copy, places);
+  if (waiting.length > 0) return sent ? settledAfter(sent, copy, places, waiting) : settledIn(copy, places);
   return sent ? new SentWork(sent.bundle, () => taken(copy, places)) : copy;
 }
 
 function rethrow(error: unknown): never {
   throw error;
+}
+
+/** What other threads refuse comes first, as it would without them: that needs no promise. */
+async function settledAfter(
+  sent: Sent<unknown>,
+  copy: Record<string, unknown>,
+  places: readonly CellPlace[],
+  waiting: readonly PromiseLike<unknown>[],
+): Promise<Record<string, unknown>> {
+  for (const promise of waiting) ignore(promise);
+  await sent.bundle.arrived;
+  return settledIn(await taken(copy, places), places);
 }
 
 async function settledIn(

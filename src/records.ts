@@ -18,7 +18,7 @@ import type { Table } from './table.js';
 
 /** The options of the functions that take many records. */
 export interface ManyOptions {
-  /** Records under way at once, 1 to 1,024; for {@link encryptEach} and {@link decryptEach} those too whose outcomes were not taken yet. Default: 32. */
+  /** Records under way at once, 1 to 1,024, beside those that are with other threads; for {@link encryptEach} and {@link decryptEach} those too whose outcomes were not taken yet. Default: 32. */
   readonly concurrency?: number;
 }
 

@@ -43,9 +43,10 @@ export abstract class Sent<T> implements PromiseLike<T> {
   }
 }
 
-/** What is made of what comes with a bundle: `finish` takes it. */
+/** What is made of what comes with a bundle: `finish` takes it, and is called once. */
 export class SentWork<T> extends Sent<T> {
   readonly #finish: () => MaybePromise<T>;
+  #outcome: { readonly value: MaybePromise<T> } | { readonly reason: unknown } | undefined;
 
   constructor(bundle: Arrival, finish: () => MaybePromise<T>) {
     super(bundle);
@@ -53,6 +54,16 @@ export class SentWork<T> extends Sent<T> {
   }
 
   take(): MaybePromise<T> {
-    return this.#finish();
+    this.#outcome ??= this.#finished();
+    if ('reason' in this.#outcome) throw this.#outcome.reason;
+    return this.#outcome.value;
+  }
+
+  #finished(): { readonly value: MaybePromise<T> } | { readonly reason: unknown } {
+    try {
+      return { value: this.#finish() };
+    } catch (reason) {
+      return { reason };
+    }
   }
 }

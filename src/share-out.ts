@@ -47,6 +47,8 @@ class Sharing<T, U> {
   readonly #slice: TimeSlice;
   readonly #results: U[];
   #away: Away<U>[] = [];
+  /** Come back, and not taken yet. */
+  readonly #arrived: (readonly [position: number, result: Sent<U>])[] = [];
   #next = 0;
   /** Items whose promises are waited for. */
   #underWay = 0;
@@ -72,21 +74,16 @@ class Sharing<T, U> {
   async run(): Promise<U[]> {
     for (;;) {
       this.#collect();
-      if (this.#isOpen) {
-        this.#handOut();
-        this.#workHere();
-        await this.#slice.next(); // so that replies are heard, and the application's own events
-      } else if (this.#underWay > 0) {
-        await this.#change.told();
-      } else if (this.#failure) {
-        throw this.#failure.reason;
-      } else if (this.#next < this.#items.length) {
-        throw new Error('Not everything was begun.');
-      } else if (this.#away.length > 0) {
-        await Promise.race(this.#away.map(({ arrival }) => arrival.arrived));
-      } else {
-        return this.#results;
-      }
+      this.#handOut();
+      this.#takeArrived();
+      this.#workHere();
+      if (this.#underWay >= this.#limit || (this.#failure && this.#underWay > 0)) await this.#change.told();
+      else if (this.#failure) throw this.#failure.reason;
+      else if (this.#next < this.#items.length || this.#arrived.length > 0)
+        await this.#slice.next(); // replies are heard, and the application's own events
+      else if (this.#underWay > 0) await this.#change.told();
+      else if (this.#away.length > 0) await Promise.race(this.#away.map(({ arrival }) => arrival.arrived));
+      else return this.#results;
     }
   }
 
@@ -117,9 +114,13 @@ class Sharing<T, U> {
     }
   }
 
+  /** One item at least, whatever has taken its time before. */
   #workHere(): void {
     const end = this.#end();
-    while (this.#next < end && this.#isOpen && !this.#slice.isOver) this.#begin(undefined);
+    for (let isFirst = true; this.#next < end && this.#isOpen; isFirst = false) {
+      if (!isFirst && this.#slice.isOver) return;
+      this.#begin(undefined);
+    }
   }
 
   /** Begins the next item; what another thread works out for it is kept in `sent`. */
@@ -137,9 +138,19 @@ class Sharing<T, U> {
   #collect(): void {
     const isBack = ({ arrival }: Away<U>): boolean => arrival.hasArrived;
     if (!this.#away.some(isBack)) return;
-    const back = this.#away.filter(isBack);
+    this.#arrived.push(...this.#away.filter(isBack).flatMap(({ sent }) => sent));
     this.#away = this.#away.filter((one) => !isBack(one));
-    for (const { sent } of back) for (const [position, result] of sent) this.#take(position, result);
+  }
+
+  /** What has come back: one at least, then as long as there is time. */
+  #takeArrived(): void {
+    let taken = 0;
+    for (const [position, result] of this.#arrived) {
+      if (this.#underWay >= this.#limit || (taken > 0 && this.#slice.isOver)) break;
+      this.#take(position, result);
+      taken++;
+    }
+    this.#arrived.splice(0, taken);
   }
 
   #take(position: number, result: Sent<U>): void {

@@ -104,7 +104,7 @@ function atOnce<T>(keyring: Keyring, { name: table }: Table, work: () => MaybePr
   const { engine } = opened.environment;
   if (typeof (engine as Partial<SynchronousEngine>).atOnce !== 'function')
     throw new NotSynchronousError('engine', { table });
-  const result = opened.atOnce(() => (engine as SynchronousEngine).atOnce(work));
+  const result = opened.atOnce(engine as SynchronousEngine, work);
   if (!isPromise(result)) return result;
   ignore(result); // an engine that shares what another call has begun
   throw new NotSynchronousError('waiting', { table });

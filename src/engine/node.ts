@@ -151,8 +151,9 @@ export function nodeEngine({
 
     close: async () => threads?.close(),
   };
-  if (threads) giveThreads(engine, threads);
-  return engine;
+  if (!threads) return engine;
+  giveThreads(engine, threads);
+  return Object.freeze(engine); // what is changed in it would not be changed in its threads
 }
 
 function open(key: AeadKey, iv: Bytes, aad: Bytes, sealed: Bytes, headBytes = 0): Bytes {

@@ -16,7 +16,7 @@ import {
 } from '../errors.js';
 import { DATA_KEY_CACHE_ENTRIES, MAX_READS_AHEAD, MAX_STORE_WAIT_MS } from '../limits.js';
 import { type MaybePromise, andThen, ignore, isPromise, mapEach, rescue } from '../maybe.js';
-import type { DerivationKey } from '../ports/engine.js';
+import type { DerivationKey, SynchronousEngine } from '../ports/engine.js';
 import type { KeyringDocument, PageReference } from './document.js';
 import type { Environment } from './environment.js';
 import { tell } from './events.js';
@@ -139,13 +139,13 @@ export class OpenedKeyring {
   }
 
   /**
-   * Does `work` for a caller who cannot wait. Where it would have to, it throws there and then, and nothing of it is done
-   * later.
+   * Does `work` for a caller who cannot wait, with an engine that answers at once. Where it would have to wait, it throws
+   * there and then, and nothing of it is done later.
    */
-  atOnce<T>(work: () => T): T {
+  atOnce<T>(engine: Pick<SynchronousEngine, 'atOnce'>, work: () => T): T {
     this.#callsAtOnce++;
     try {
-      return work();
+      return engine.atOnce(work);
     } finally {
       this.#callsAtOnce--;
     }

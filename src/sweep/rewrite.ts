@@ -101,11 +101,9 @@ class RecordRewrite {
   settle(): MaybePromise<RecordWork> {
     const sent = this.#sent;
     if (!sent) return this.#withTokens();
-    let work: MaybePromise<RecordWork> | undefined;
-    return new SentWork((sent[0] as SentRenewal).renewal.bundle, () => {
-      work ??= andThen(inTurn(sent, this.#arrive), () => this.#withTokens());
-      return work;
-    });
+    return new SentWork((sent[0] as SentRenewal).renewal.bundle, () =>
+      andThen(inTurn(sent, this.#arrive), () => this.#withTokens()),
+    );
   }
 
   readonly #arrive = ({ position, renewal }: SentRenewal): MaybePromise<void> => {

@@ -67,7 +67,7 @@ async function held(inner = memoryKeyring()): Promise<Held> {
 /** The code of what a call that cannot wait throws, or `success`. */
 const outcome = ({ opened }: Held, work: (opened: OpenedKeyring) => unknown): unknown => {
   try {
-    expect(opened.atOnce(() => work(opened))).not.toBeInstanceOf(Promise);
+    expect(opened.atOnce({ atOnce: (inner) => inner() }, () => work(opened))).not.toBeInstanceOf(Promise);
     return 'success';
   } catch (error) {
     return (error as { code?: unknown }).code ?? error;

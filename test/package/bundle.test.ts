@@ -62,11 +62,11 @@ const LIMITS: Readonly<Record<string, { contents: string; most: number }>> = {
     contents: "export { decryptRecord, encryptRecord, openKeyring, table, text, uuid } from 'cellseal';",
     most: 37_700,
   },
-  cellseal: { contents: all('cellseal'), most: 51_000 }, // all that manages keys, and the 2,048 words of BIP 39
+  cellseal: { contents: all('cellseal'), most: 51_300 }, // all that manages keys, and the 2,048 words of BIP 39
   'cellseal/rotation': { contents: all('cellseal/rotation'), most: 40_700 },
   'cellseal/passphrase': { contents: all('cellseal/passphrase'), most: 14_500 },
   'cellseal/file': { contents: all('cellseal/file'), most: 13_500 },
-  'cellseal/node': { contents: all('cellseal/node'), most: 9_000 }, // two thirds of it the program of other threads
+  'cellseal/node': { contents: all('cellseal/node'), most: 9_300 }, // two thirds of it the program of other threads
   'cellseal/memory': { contents: all('cellseal/memory'), most: 5_600 },
   'cellseal/environment': { contents: all('cellseal/environment'), most: 1_800 },
   'cellseal/planner': { contents: all('cellseal/planner'), most: 4_200 },

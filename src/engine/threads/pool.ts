@@ -6,6 +6,7 @@ import {
   BUNDLE_BYTES,
   BUNDLE_CELLS,
   MAX_BUNDLED_CELL_BYTES,
+  MAX_THREAD_FAILURES,
   MAX_TOLD_THREAD,
   SPARE_BUNDLE_CELLS,
 } from '../../limits.js';
@@ -42,8 +43,10 @@ export function threadPool(count: number): ThreadPool {
 
 class Pool implements ThreadPool {
   readonly count: number;
-  /** By place. One that never came to work is not tried again. */
+  /** By place. Where one could not start, or several have done nothing, none is tried again. */
   readonly #threads: (Thread | 'refused' | undefined)[];
+  /** How many threads in a row have ended without having done anything, by place. */
+  readonly #failures: number[];
   #closed: Promise<void> | undefined;
   /** Code of the application's own runs while a bundle is filled: it may begin a batch, close a keyring or this pool. */
   #isFilling = false;
@@ -52,6 +55,7 @@ class Pool implements ThreadPool {
   constructor(count: number) {
     this.count = count;
     this.#threads = new Array<undefined>(count).fill(undefined);
+    this.#failures = new Array<number>(count).fill(0);
   }
 
   send(fill: (bundle: CellBundle) => void): Arrival | undefined {
@@ -101,10 +105,14 @@ class Pool implements ThreadPool {
   #start(place: number): Thread {
     const thread = new Thread((error) => {
       if (this.#threads[place] !== thread || this.#closed !== undefined) return;
-      this.#threads[place] = thread.hasStarted ? undefined : 'refused'; // another one starts with the next work
-      if (thread.hasStarted) return;
+      this.#threads[place] = undefined; // another one starts with the next work
+      const failures = thread.hasWorked ? 0 : (this.#failures[place] as number) + 1;
+      this.#failures[place] = failures;
+      if (thread.hasStarted && failures < MAX_THREAD_FAILURES) return;
+      this.#threads[place] = 'refused';
+      const what = thread.hasStarted ? 'ended again before it had done anything' : 'could not be started';
       const why = error instanceof Error ? `: ${error.message}` : '.';
-      warnOnce(`A thread for cells could not be started, so that the work is done without it${why}`);
+      warnOnce(`A thread for cells ${what}, so that the work is done without it${why}`);
     });
     return thread;
   }
@@ -113,6 +121,7 @@ class Pool implements ThreadPool {
 /** A worker thread, as the calling thread sees it. */
 class Thread {
   hasStarted = false;
+  hasWorked = false;
   readonly #away = new Map<number, Bundle>();
   #bundles = 0;
   /** What the thread knows, by the numbers that it was told. */
@@ -222,6 +231,7 @@ class Thread {
       this.hasStarted = true;
       return;
     }
+    this.hasWorked = true;
     this.#spare.push(reply.buffer);
     const bundle = this.#away.get(reply.id);
     this.#away.delete(reply.id);
