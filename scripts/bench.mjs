@@ -15,7 +15,7 @@ installed(
 );
 const { status } = spawnSync(
   process.execPath,
-  ['--import', import.meta.resolve('tsx'), join(root, program), ...rest],
+  ['--expose-gc', '--import', import.meta.resolve('tsx'), join(root, program), ...rest],
   {
     stdio: 'inherit',
     // Without the `paths` of tsconfig.json: benchmarks import the package by its name and measure dist, what users get.
