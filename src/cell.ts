@@ -92,15 +92,15 @@ export function cellPlaceBoundTo(
 
 // ── Other threads ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Takes cells of a keyring to other threads. Each method gives `undefined` for what is to be done here. */
+/** Takes cells of a keyring to other threads. What it has no method for is done here, and where one gives `undefined`. */
 export interface Elsewhere {
   readonly opened: OpenedKeyring;
   /** framed value → cell */
-  seal(place: CellPlace, framed: Bytes, dataKey: DataKey): Sent<StoredCell> | undefined;
+  seal?(place: CellPlace, framed: Bytes, dataKey: DataKey): Sent<StoredCell> | undefined;
   /** cell → value */
-  open(place: CellPlace, stored: unknown): Sent<unknown> | undefined;
+  open?(place: CellPlace, stored: unknown): Sent<unknown> | undefined;
   /** cell → cell under the active key, opened once as a reader will */
-  renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined;
+  renew?(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined;
 }
 
 /**
@@ -196,7 +196,7 @@ export function openValue(keyring: Keyring, place: CellPlace, stored: unknown): 
 
 /** {@link openValue} of what is no plaintext. */
 export function openStored(opened: OpenedKeyring, place: CellPlace, stored: unknown): MaybePromise<unknown> {
-  const sent = elsewhereOf(opened)?.open(place, stored);
+  const sent = elsewhereOf(opened)?.open?.(place, stored);
   if (sent) return sent;
   const framed = place.former ? openRebinding(opened, place, stored) : openFramed(opened, place, stored);
   return isPromise(framed)
@@ -285,7 +285,7 @@ function sealUnder(
   framed: Bytes,
   dataKey: DataKey,
 ): MaybePromise<StoredCell> {
-  const sent = elsewhereOf(opened)?.seal(place, framed, dataKey);
+  const sent = elsewhereOf(opened)?.seal?.(place, framed, dataKey);
   if (sent) return sent;
   const { engine } = opened.environment;
   const { cellKeys } = opened;

@@ -12,6 +12,7 @@ import {
 } from './cell.js';
 import type { DataKey } from './cipher/index.js';
 import { threadsOf } from './engine/index.js';
+import type { Envelope } from './envelope/index.js';
 import { AuthenticationError, SelfCheckError, type Where } from './errors.js';
 import { KEY_TAG_CHARACTERS } from './key-tag.js';
 import type { OpenedKeyring } from './keyring/index.js';
@@ -28,70 +29,71 @@ type Purpose = 'coding' | 'renewing';
 export function helpersOf(opened: OpenedKeyring, purpose: Purpose): Helpers | undefined {
   const threads = threadsOf(opened.environment.engine);
   if (!threads) return undefined;
-  const InBundle = purpose === 'coding' ? Coding : Renewing;
+  const Way = purpose === 'coding' ? Coding : Renewing;
   return {
     threads,
-    withBundle: (bundle, begin) => withElsewhere(new InBundle(opened, bundle), begin),
+    withBundle: (bundle, begin) => withElsewhere(new Way(opened, bundle), begin),
   };
 }
 
+/** A cell that can go, with the key that opens it. */
+interface Openable {
+  readonly envelope: Envelope;
+  readonly where: Where;
+  readonly dataKey: DataKey;
+}
+
 /** Puts cells into a bundle. */
-class Coding implements Elsewhere {
+abstract class InBundle implements Elsewhere {
   readonly opened: OpenedKeyring;
-  readonly #bundle: CellBundle;
+  protected readonly bundle: CellBundle;
 
   constructor(opened: OpenedKeyring, bundle: CellBundle) {
     this.opened = opened;
-    this.#bundle = bundle;
+    this.bundle = bundle;
   }
 
+  /** `undefined` where there is no room, the key must be waited for, or the cell may be in another place. */
+  protected openable(place: CellPlace, stored: unknown): Openable | undefined {
+    if (place.former || !hasRoomFor(this.bundle, place, stored)) return undefined;
+    const envelope = envelopeIn(place, stored);
+    const where = whereIsCell(place, envelope);
+    const dataKey = this.opened.openingKey(envelope.keyId, place.tenant, where);
+    return isPromise(dataKey) ? ignored(dataKey) : { envelope, where, dataKey };
+  }
+}
+
+class Coding extends InBundle {
   seal(place: CellPlace, framed: Bytes, dataKey: DataKey): Sent<StoredCell> | undefined {
     const { length } = framed;
-    return this.#bundle.seal(dataKey, place, framed, (outcome) =>
+    return this.bundle.seal(dataKey, place, framed, (outcome) =>
       storedForm(place, dataKey, length, verified(outcome, place.where)),
     );
   }
 
   open(place: CellPlace, stored: unknown): Sent<unknown> | undefined {
-    if (place.former || !hasRoomFor(this.#bundle, place, stored)) return undefined;
-    const envelope = envelopeIn(place, stored);
-    const where = whereIsCell(place, envelope);
-    const dataKey = this.opened.openingKey(envelope.keyId, place.tenant, where);
-    if (isPromise(dataKey)) return ignored(dataKey);
-    return this.#bundle.open(dataKey, place, envelope.bytes, (outcome) =>
-      decoded(place, stored, verified(outcome, where)),
+    const cell = this.openable(place, stored);
+    return (
+      cell &&
+      this.bundle.open(cell.dataKey, place, cell.envelope.bytes, (outcome) =>
+        decoded(place, stored, verified(outcome, cell.where)),
+      )
     );
   }
-
-  renew(): undefined {}
 }
 
-/** The same for a rotation, which seals and opens here what it does not renew there: it goes on with the cell. */
-class Renewing implements Elsewhere {
-  readonly opened: OpenedKeyring;
-  readonly #bundle: CellBundle;
-
-  constructor(opened: OpenedKeyring, bundle: CellBundle) {
-    this.opened = opened;
-    this.#bundle = bundle;
-  }
-
-  seal(): undefined {}
-  open(): undefined {}
-
+/** A rotation seals and opens here what it does not renew there: it goes on with the cell. */
+class Renewing extends InBundle {
   renew(place: CellPlace, stored: unknown): Sent<StoredCell> | undefined {
-    if (place.former || isAdopting(place.attribute) || !hasRoomFor(this.#bundle, place, stored))
-      return undefined;
-    const envelope = envelopeIn(place, stored);
-    const where = whereIsCell(place, envelope);
-    const from = this.opened.openingKey(envelope.keyId, place.tenant, where);
-    if (isPromise(from)) return ignored(from);
+    const cell = isAdopting(place.attribute) ? undefined : this.openable(place, stored);
+    if (!cell) return undefined;
     const to = this.opened.sealingKey(place.tenant, place.where); // counts a cell, also where this one is refused: a few too many
     if (isPromise(to)) return ignored(to);
-    if (from.keyId === to.keyId) return undefined;
-    const framedBytes = envelope.bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
-    return this.#bundle.renew(from, to, place, envelope.bytes, (outcome) =>
-      storedForm(place, to, framedBytes, verified(outcome, where)),
+    if (cell.dataKey.keyId === to.keyId) return undefined;
+    const { bytes } = cell.envelope;
+    const framedBytes = bytes.length - HEADER_BYTES - SUITE_1.tagBytes;
+    return this.bundle.renew(cell.dataKey, to, place, bytes, (outcome) =>
+      storedForm(place, to, framedBytes, verified(outcome, cell.where)),
     );
   }
 }

@@ -1,7 +1,6 @@
 import { Signal, TimeSlice } from './concurrency.js';
 import { MAX_SHARE_RECORDS, MIN_SHARE_RECORDS } from './limits.js';
 import { type MaybePromise, isPromise } from './maybe.js';
-
 import type { CellBundle, CellThreads } from './ports/cell-threads.js';
 import type { Clock } from './ports/clock.js';
 import { type Arrival, Sent } from './sent.js';

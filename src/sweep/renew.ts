@@ -64,7 +64,7 @@ function clearing<T>(
 /** Opens a cell and seals its framed value anew, unless it is as the definition says. */
 export function renewCell(found: FoundCell): MaybePromise<Renewal> {
   const { opened, place, stored, isActive } = found;
-  const sent = isActive ? undefined : elsewhereOf(opened)?.renew(place, stored);
+  const sent = isActive ? undefined : elsewhereOf(opened)?.renew?.(place, stored);
   if (sent) return sent.map((fresh) => renewed(found, fresh, false));
   return withOpened(found, (framed, isRebound) => renewFramed(found, framed, isRebound));
 }

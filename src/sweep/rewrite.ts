@@ -111,7 +111,7 @@ class RecordRewrite {
       () => renewal.take(),
       (error) => this.#refuse(position, error),
     );
-    return andThen(found, (one) => this.#note(position, one ?? undefined));
+    return andThen(found, (one) => this.#note(position, one));
   };
 
   #renewal(position: number): MaybePromise<Renewal | undefined> {

@@ -23,7 +23,7 @@ import {
 import { BUNDLE_CELLS, MAX_BUNDLED_CELL_BYTES, MIN_SHARED_RECORDS } from '../../src/limits.js';
 import type { StandardSchema } from '../../src/standard-schema.js';
 import { memoryKeyring } from '../../src/store/memory.js';
-import { threadedEngine } from './support.js';
+import { threadedEngine, valuesOf } from './support.js';
 
 const COUNT = 1_500;
 const rawKey = new Uint8Array(32).fill(7);
@@ -65,13 +65,6 @@ const person = fc.record({
 function peopleOf(seed: number, count = COUNT): Person[] {
   const samples = fc.sample(person, { numRuns: 50, seed });
   return Array.from({ length: count }, (_, id) => ({ id, ...(samples[id % 50] as Omit<Person, 'id'>) }));
-}
-
-function valuesOf<T>(outcomes: readonly PromiseSettledResult<T>[]): T[] {
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
 }
 
 describe('a batch that is shared out between threads', () => {

@@ -41,22 +41,26 @@ function poison(bundle: CellBundle): void {
   bundle.seal(key, place, new Uint8Array(8), () => undefined);
 }
 
-/** An engine of which a thread ends with the bundle of this number, counted from 0. */
-function endingWith(engine: NodeEngine, nth: number): NodeEngine {
+/** An engine that puts a poisoned cell behind what is in a bundle, where `isPoisoned` says so of its number, counted from 0. */
+function poisonedWhere(engine: NodeEngine, isPoisoned: (nth: number) => boolean): NodeEngine {
   const inner = threadsOf(engine) as CellThreads;
   let bundles = 0;
-  const threads: CellThreads = {
+  const poisoned: NodeEngine = { ...engine };
+  giveThreads(poisoned, {
     count: inner.count,
     forgetKeys: () => inner.forgetKeys(),
     send: (fill) =>
       inner.send((bundle) => {
         fill(bundle);
-        if (bundles++ === nth) poison(bundle);
+        if (isPoisoned(bundles++)) poison(bundle);
       }),
-  };
-  const ending: NodeEngine = { ...engine };
-  giveThreads(ending, threads);
-  return ending;
+  });
+  return poisoned;
+}
+
+/** An engine of which a thread ends with the bundle of this number. */
+function endingWith(engine: NodeEngine, nth: number): NodeEngine {
+  return poisonedWhere(engine, (one) => one === nth);
 }
 
 async function seals(keyring: SynchronousKeyring): Promise<number> {
@@ -94,19 +98,8 @@ describe('a thread that ends in the midst of its work', () => {
   it('whenever it is given anything is not tried for ever', async () => {
     const { engine } = await threadedEngine();
     const warned = vi.spyOn(process, 'emitWarning').mockReturnValue();
-    const inner = threadsOf(engine) as CellThreads;
     let bundles = 0;
-    const poisoned: NodeEngine = { ...engine };
-    giveThreads(poisoned, {
-      count: 1,
-      forgetKeys: () => inner.forgetKeys(),
-      send: (fill) =>
-        inner.send((bundle) => {
-          bundles++;
-          fill(bundle);
-          poison(bundle);
-        }),
-    });
+    const poisoned = poisonedWhere(engine, () => ++bundles > 0);
     const keyring = await createKeyring(memoryKeyring(), { rawKey, engine: poisoned });
     await vi.waitFor(async () => {
       await seals(keyring);

@@ -23,7 +23,7 @@ import {
 import { MAX_BUNDLED_CELL_BYTES, THREAD_POOL_BYTES } from '../../src/limits.js';
 import { rotate } from '../../src/rotation/index.js';
 import { memoryKeyring, memoryRecords } from '../../src/store/memory.js';
-import { started, threadedEngine } from './support.js';
+import { started, threadedEngine, valuesOf } from './support.js';
 
 const COUNT = 1_500;
 const rawKey = new Uint8Array(32).fill(7);
@@ -57,13 +57,6 @@ function onceAt(id: number, does: () => unknown) {
 
 function newKeyring(engine: SynchronousEngine): Promise<SynchronousKeyring> {
   return createKeyring(memoryKeyring(), { rawKey, engine });
-}
-
-function valuesOf<T>(outcomes: readonly PromiseSettledResult<T>[]): T[] {
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
 }
 
 afterEach(() => vi.restoreAllMocks());

@@ -66,3 +66,11 @@ function isFree(engine: NodeEngine): boolean {
   });
   return isTaken;
 }
+
+/** What was made of each; throws what the first one that failed says. */
+export function valuesOf<T>(outcomes: readonly PromiseSettledResult<T>[]): T[] {
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}

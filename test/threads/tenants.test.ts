@@ -14,7 +14,7 @@ import {
 } from '../../src/index.js';
 import { MAX_TOLD_THREAD, MIN_SHARED_RECORDS } from '../../src/limits.js';
 import { memoryKeyring } from '../../src/store/memory.js';
-import { threadedEngine } from './support.js';
+import { threadedEngine, valuesOf } from './support.js';
 
 vi.mock('../../src/limits.js', async (importActual) => ({
   ...(await importActual<object>()),
@@ -43,10 +43,3 @@ it('a batch uses its tenant’s key, more of them than a thread is told at once'
   expect(sent.seal).toBeGreaterThan(MIN_SHARED_RECORDS);
   expect(told.mock.calls.filter(([request]) => request === 'forget').length).toBeGreaterThan(1);
 });
-
-function valuesOf<T>(outcomes: readonly PromiseSettledResult<T>[]): T[] {
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
-}

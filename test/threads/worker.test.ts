@@ -12,7 +12,7 @@ import {
   newBuffer,
   outcomesIn,
   roomOf,
-} from '../../src/engine/threads/bundle.js';
+} from '../../src/engine/threads/messages.js';
 import type { CellOutcome } from '../../src/sent.js';
 
 const keyIdBytes = new Uint8Array(16).fill(1);

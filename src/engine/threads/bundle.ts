@@ -1,116 +1,123 @@
-/**
- * How cells cross between threads: what is to be done with each stands in numbers at the head of one buffer, the bytes
- * behind them; what has become of them comes back in another, lengths first.
- */
 import type { Bytes } from '../../bytes.js';
-import { BUNDLE_BYTES, BUNDLE_CELLS } from '../../limits.js';
-import type { DerivationKey } from '../../ports/engine.js';
-import type { CellOutcome } from '../../sent.js';
+import { ThreadFailedError } from '../../errors.js';
+import { BUNDLE_BYTES, BUNDLE_CELLS, MAX_BUNDLED_CELL_BYTES, SPARE_BUNDLE_CELLS } from '../../limits.js';
+import type { CellBundle, Finish, ThreadKey, ThreadPlace } from '../../ports/cell-threads.js';
+import type { Arrival, CellOutcome, Sent } from '../../sent.js';
+import { type BundleReply, NUMBER, NUMBERS_A_CELL, type Room, WORK, outcomesIn, roomOf } from './messages.js';
+import { SentCell } from './sent-cell.js';
 
-/** What is done with a cell. */
-export const WORK = { seal: 0, open: 1, renew: 2 } as const;
-
-/** The places of a cell's numbers, of {@link NUMBERS_A_CELL}. */
-export const NUMBER = { work: 0, key: 1, nextKey: 2, column: 3, recordBytes: 4, bytes: 5 } as const;
-export const NUMBERS_A_CELL = 6;
-const HEAD_BYTES = BUNDLE_CELLS * NUMBERS_A_CELL * Uint32Array.BYTES_PER_ELEMENT;
-
-/** Instead of a length: −1 for the first of these, and so on. */
-const REFUSALS = ['authentication', 'self-check'] as const;
-
-/** Keys and columns are sent once, and called by their numbers from then on; no number is given twice. */
-export interface ToldKey {
-  readonly number: number;
-  readonly keyId: string;
-  readonly keyIdBytes: Bytes;
-  readonly prefix: Bytes;
-  readonly key: DerivationKey;
-}
-export interface ToldColumn {
-  readonly number: number;
-  readonly scope: Bytes;
-  readonly before: Bytes;
-}
-
-/** Work for another thread. */
-export interface BundleRequest {
-  /** Comes back with the reply. */
-  readonly id: number;
-  readonly cells: number;
+/** Cells that are being gathered, and later what has become of them. */
+export class Bundle implements CellBundle, Arrival {
+  cells = 0;
+  /** Whether it takes cells. */
+  isOpen = true;
+  hasArrived = false;
+  readonly arrived: Promise<void>;
+  #arrive: () => void = () => {};
   readonly buffer: ArrayBuffer;
-  /** The numbers of the keys and of the columns that cells name by their places in these lists. */
-  readonly keys: readonly number[];
-  readonly columns: readonly number[];
-  /** Those that the thread does not know yet. */
-  readonly newKeys: readonly ToldKey[];
-  readonly newColumns: readonly ToldColumn[];
-}
+  readonly #room: Room;
+  #end = 0;
+  /** What cells name by their places in these. */
+  readonly keys: ThreadKey[] = [];
+  readonly columns: { readonly scope: Bytes; readonly before: Bytes }[] = [];
+  readonly #places = new Map<ThreadKey | Bytes, number>();
+  #outcomes: readonly CellOutcome[] = [];
+  #failure: ThreadFailedError | undefined;
 
-/** From the calling thread: work, or an order to forget all keys and columns. */
-export type Request = BundleRequest | 'forget';
-
-/** What has become of a bundle's cells, with the buffer that they came in. */
-export interface BundleReply {
-  readonly id: number;
-  readonly outcomes: ArrayBuffer;
-  readonly buffer: ArrayBuffer;
-}
-
-/** From the other thread: that it has started, or a reply. */
-export type Reply = 'ready' | BundleReply;
-
-/** The two parts of a request's buffer. */
-export interface Room {
-  readonly numbers: Uint32Array;
-  readonly bytes: Bytes;
-}
-
-export function newBuffer(): ArrayBuffer {
-  return new ArrayBuffer(HEAD_BYTES + BUNDLE_BYTES);
-}
-
-export function roomOf(buffer: ArrayBuffer): Room {
-  return {
-    numbers: new Uint32Array(buffer, 0, HEAD_BYTES / Uint32Array.BYTES_PER_ELEMENT),
-    bytes: new Uint8Array(buffer, HEAD_BYTES),
-  };
-}
-
-/** What has become of each cell: its bytes, or why there are none. */
-export function replyOf(outcomes: readonly CellOutcome[]): ArrayBuffer {
-  const headBytes = outcomes.length * Int32Array.BYTES_PER_ELEMENT;
-  let end = headBytes;
-  for (const outcome of outcomes) if (typeof outcome !== 'string') end += outcome.length;
-  const buffer = new ArrayBuffer(end);
-  const lengths = new Int32Array(buffer, 0, outcomes.length);
-  const bytes = new Uint8Array(buffer);
-  let at = headBytes;
-  for (let i = 0; i < outcomes.length; i++) {
-    const outcome = outcomes[i] as CellOutcome;
-    if (typeof outcome === 'string') {
-      lengths[i] = -1 - REFUSALS.indexOf(outcome);
-    } else {
-      lengths[i] = outcome.length;
-      bytes.set(outcome, at);
-      at += outcome.length;
-    }
+  constructor(buffer: ArrayBuffer) {
+    this.buffer = buffer;
+    this.#room = roomOf(buffer);
+    this.arrived = new Promise((resolve) => {
+      this.#arrive = resolve;
+    });
   }
-  return buffer;
-}
 
-/** The reverse of {@link replyOf}: views on the buffer. */
-export function outcomesIn(buffer: ArrayBuffer, cells: number): CellOutcome[] {
-  const outcomes = new Array<CellOutcome>(cells);
-  const lengths = new Int32Array(buffer, 0, cells);
-  let at = cells * Int32Array.BYTES_PER_ELEMENT;
-  for (let i = 0; i < cells; i++) {
-    const length = lengths[i] as number;
-    if (length < 0) {
-      outcomes[i] = REFUSALS[-1 - length] as CellOutcome;
-    } else {
-      outcomes[i] = new Uint8Array(buffer, at, length);
-      at += length;
-    }
+  get isFull(): boolean {
+    return this.cells >= BUNDLE_CELLS - SPARE_BUNDLE_CELLS || this.#end >= BUNDLE_BYTES / 2;
   }
-  return outcomes;
+
+  hasRoomFor(bytes: number): boolean {
+    const isFit = this.cells < BUNDLE_CELLS && this.#end + bytes <= BUNDLE_BYTES;
+    return this.isOpen && isFit && bytes <= MAX_BUNDLED_CELL_BYTES;
+  }
+
+  seal<T>(key: ThreadKey, place: ThreadPlace, framed: Bytes, finish: Finish<T>): Sent<T> | undefined {
+    return this.#add(WORK.seal, key, key, place, framed, finish);
+  }
+
+  open<T>(key: ThreadKey, place: ThreadPlace, cell: Bytes, finish: Finish<T>): Sent<T> | undefined {
+    return this.#add(WORK.open, key, key, place, cell, finish);
+  }
+
+  renew<T>(
+    from: ThreadKey,
+    to: ThreadKey,
+    place: ThreadPlace,
+    cell: Bytes,
+    finish: Finish<T>,
+  ): Sent<T> | undefined {
+    return this.#add(WORK.renew, from, to, place, cell, finish);
+  }
+
+  outcome(cell: number): CellOutcome {
+    if (this.#failure) throw this.#failure;
+    return this.#outcomes[cell] as CellOutcome;
+  }
+
+  arrive({ outcomes }: BundleReply): void {
+    this.#outcomes = outcomesIn(outcomes, this.cells);
+    this.#settle();
+  }
+
+  lose(error: unknown): void {
+    const { code } = (error ?? {}) as { readonly code?: unknown };
+    this.#failure = new ThreadFailedError(typeof code === 'string' ? code : undefined);
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.hasArrived = true;
+    this.#arrive();
+  }
+
+  #add<T>(
+    work: number,
+    key: ThreadKey,
+    nextKey: ThreadKey,
+    { scope, context: { before, record } }: ThreadPlace,
+    bytes: Bytes,
+    finish: Finish<T>,
+  ): Sent<T> | undefined {
+    const recordBytes = record === undefined ? 0 : record.length;
+    if (!this.hasRoomFor(recordBytes + bytes.length)) return undefined;
+    const cell = this.cells++;
+    const { numbers, bytes: room } = this.#room;
+    const at = cell * NUMBERS_A_CELL;
+    numbers[at + NUMBER.work] = work;
+    numbers[at + NUMBER.key] = this.#placeOfKey(key);
+    numbers[at + NUMBER.nextKey] = this.#placeOfKey(nextKey);
+    numbers[at + NUMBER.column] = this.#placeOfColumn(before, scope.context);
+    numbers[at + NUMBER.recordBytes] = recordBytes;
+    numbers[at + NUMBER.bytes] = bytes.length;
+    if (record !== undefined) room.set(record, this.#end);
+    room.set(bytes, this.#end + recordBytes);
+    this.#end += recordBytes + bytes.length;
+    return new SentCell(this, cell, finish);
+  }
+
+  #placeOfKey(key: ThreadKey): number {
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const place = this.keys.push(key) - 1;
+    this.#places.set(key, place);
+    return place;
+  }
+
+  #placeOfColumn(before: Bytes, scope: Bytes): number {
+    const known = this.#places.get(before);
+    if (known !== undefined) return known;
+    const place = this.columns.push({ scope, before }) - 1;
+    this.#places.set(before, place);
+    return place;
+  }
 }

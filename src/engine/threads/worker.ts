@@ -24,7 +24,7 @@ import {
   WORK,
   replyOf,
   roomOf,
-} from './bundle.js';
+} from './messages.js';
 
 interface Column {
   readonly scope: Scope;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { outcomesIn, replyOf } from '../../src/engine/threads/bundle.js';
+import { outcomesIn, replyOf } from '../../src/engine/threads/messages.js';
 import { SentCell } from '../../src/engine/threads/sent-cell.js';
 import type { Arrival, CellOutcome } from '../../src/sent.js';
 import { SentWork } from '../../src/sent.js';
